@@ -1,0 +1,228 @@
+"""Which contrast of which session is there, is missing or is unusable, and what will be done about it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from gliofill.bids.scan import explain_choice
+from gliofill.contrasts import Contrast, task_filling
+from gliofill.dataset import Dataset, Scan, Session
+from gliofill.errors import GliofillError
+from gliofill.images import whole_file, write_json, write_text
+from gliofill.quality.usability import Measurement, judge, measure
+from gliofill.settings import UsabilitySettings
+
+#: explanation of the columns, written beside the table
+COLUMNS = {
+    "participant_id": "Participant, with sub-.",
+    "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
+    "contrast": "T1post is T1w after gadolinium, T1w is before.",
+    "status": "ok, missing or unusable.",
+    "action": "use: preprocess the acquired image; impute: synthesise it; gap: it stays missing.",
+    "source": "Contrast that it is synthesised from; n/a if it is not.",
+    "reason": "Why the status and the action are what they are.",
+    "file": "The chosen image, relative to the raw dataset; n/a if there is none.",
+    "choice": "Why this file was chosen among the candidates.",
+    "warnings": "What was odd about the chosen file.",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the coverage table; see `COLUMNS`."""
+
+    participant_id: str
+    session_id: str
+    contrast: str
+    status: str
+    action: str = "gap"
+    source: str = "n/a"
+    reason: str = ""
+    file: str = "n/a"
+    choice: str = "n/a"
+    warnings: str = "n/a"
+
+    @property
+    def folder(self) -> str:
+        """Path of the session below a BIDS root."""
+        return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
+
+
+class MeasurementCache:
+    """Measurements of images by path, size and time of change, so that a second run reads no image twice.
+
+    Parameters
+    ----------
+    file
+        JSON file; a damaged one counts as empty.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        try:
+            self._known: dict[str, dict] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+
+    def measure(self, path: Path) -> Measurement:
+        """Return the measurement of an image, from the cache if the file has not changed."""
+        stat = path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = self._known.get(str(path))
+        if known and known["stamp"] == stamp:
+            return Measurement.from_mapping(known["measurement"])
+        measurement = measure(path)
+        self._known[str(path)] = {"stamp": stamp, "measurement": measurement.as_mapping()}
+        return measurement
+
+    def save(self) -> None:
+        """Write the cache."""
+        write_text(self.file, json.dumps(self._known))
+
+
+def measure_all(
+    paths: Iterable[Path], cache: MeasurementCache, *, threads: int, advance: Callable[[], None]
+) -> dict[Path, Measurement]:
+    """Measure images in parallel.
+
+    Parameters
+    ----------
+    paths
+        Images.
+    cache
+        Is asked first, and learns.
+    threads
+        Images read at a time; unpacking releases Python's lock.
+    advance
+        Called once per image.
+    """
+
+    def one(path: Path) -> tuple[Path, Measurement]:
+        try:
+            measurement = cache.measure(path)
+        except OSError as error:
+            measurement = Measurement(error=error.strerror or str(error))
+        advance()
+        return path, measurement
+
+    with ThreadPoolExecutor(threads) as pool:
+        return dict(pool.map(one, paths))
+
+
+def cover(
+    dataset: Dataset,
+    measurements: dict[Path, Measurement],
+    settings: UsabilitySettings,
+    *,
+    fillable: frozenset[Contrast],
+) -> list[Row]:
+    """Judge every contrast of every session and plan what happens to it.
+
+    Parameters
+    ----------
+    dataset
+        A scanned dataset.
+    measurements
+        Of every scan in it.
+    settings
+        What counts as unusable.
+    fillable
+        Contrasts that a model is configured for.
+    """
+    return [
+        row
+        for session in dataset.sessions
+        for row in _cover_session(dataset.root, session, measurements, settings, fillable)
+    ]
+
+
+def _cover_session(
+    root: Path,
+    session: Session,
+    measurements: dict[Path, Measurement],
+    settings: UsabilitySettings,
+    fillable: frozenset[Contrast],
+) -> Iterator[Row]:
+    chosen = {contrast: _choose(session.candidates(contrast), measurements, settings) for contrast in Contrast}
+    usable = {contrast for contrast, (scan, problem, _) in chosen.items() if scan and not problem}
+    for contrast, (scan, problem, choice) in chosen.items():
+        identity = (f"sub-{session.participant}", f"ses-{session.session}" if session.session else "n/a", str(contrast))
+        found = (
+            {}
+            if scan is None
+            else {
+                "file": scan.path.relative_to(root).as_posix(),
+                "choice": choice,
+                "warnings": "; ".join(scan.warnings) or "n/a",
+            }
+        )
+        if contrast in usable:
+            yield Row(*identity, "ok", "use", reason="acquired", **found)
+            continue
+        status, why = ("unusable", problem) if scan else ("missing", "no such image in the dataset")
+        task = task_filling(contrast)
+        if task is None:
+            yield Row(*identity, status, reason=f"{why}; {contrast} cannot be synthesised honestly", **found)
+        elif contrast not in fillable:
+            yield Row(*identity, status, reason=f"{why}; no model is configured for {task.name}", **found)
+        elif task.source not in usable:
+            yield Row(
+                *identity,
+                status,
+                reason=f"{why}; its source {task.source} is {_state(chosen[task.source][0])}",
+                **found,
+            )
+        else:
+            yield Row(*identity, status, "impute", str(task.source), why, **found)
+
+
+def _state(scan: Scan | None) -> str:
+    return "unusable" if scan else "missing"
+
+
+def _choose(
+    candidates: tuple[Scan, ...], measurements: dict[Path, Measurement], settings: UsabilitySettings
+) -> tuple[Scan | None, str, str]:
+    """Return the best usable candidate, or the best of all with its problem, and why it was chosen."""
+    if not candidates:
+        return None, "", ""
+    problems = [judge(measurements[scan.path], settings) for scan in candidates]
+    for index, (scan, problem) in enumerate(zip(candidates, problems, strict=True)):
+        if not problem:
+            passed = "".join(
+                f"; {s.path.name} was better by name but {p}"
+                for s, p in zip(candidates[:index], problems[:index], strict=True)
+            )
+            return scan, "", explain_choice(candidates[index:]) + passed
+    return candidates[0], problems[0], explain_choice(candidates)
+
+
+def write_coverage(path: Path, rows: list[Row]) -> None:
+    """Write the coverage table and its data dictionary."""
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False)
+    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
+
+
+def read_coverage(path: Path) -> list[Row]:
+    """Read a coverage table.
+
+    Raises
+    ------
+    GliofillError
+        If the file is missing or is not a coverage table.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        return [Row(**{name: str(record[name]) for name in COLUMNS}) for record in table.to_dict("records")]
+    except FileNotFoundError as error:
+        raise GliofillError(f"{path}: no such file; run 'gliofill coverage' first") from error
+    except (ValueError, KeyError) as error:
+        raise GliofillError(
+            f"{path}: is not a coverage table ({error}); delete it and run 'gliofill coverage' again"
+        ) from error

@@ -1,0 +1,97 @@
+"""Names of the files that gliofill writes, relative to the output folder.
+
+`folder` is a session's path below a BIDS root: ``sub-01`` or ``sub-01/ses-pre``.
+"""
+
+from gliofill.contrasts import Contrast
+
+#: BIDS label of the ICBM 2009a symmetric template, whose 1 mm grid all outputs share
+SPACE = "MNI152NLin2009aSym"
+
+#: where that template is described
+SPATIAL_REFERENCE = "https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009"
+
+COVERAGE = "desc-contrasts_coverage.tsv"
+COMPLETE = "desc-complete_contrasts.tsv"
+FAILURES = "failures.tsv"
+
+
+def _anat(folder: str, *entities: str, ending: str) -> str:
+    name = "_".join(entity for entity in (folder.replace("/", "_"), *entities, ending) if entity)
+    return f"{folder}/anat/{name}"
+
+
+def preprocessed(folder: str, contrast: Contrast) -> str:
+    """Return the registered, bias-corrected, stripped image of a contrast.
+
+    Examples
+    --------
+    >>> preprocessed("sub-01", Contrast.T1POST)
+    'sub-01/anat/sub-01_ce-gadolinium_space-MNI152NLin2009aSym_desc-preproc_T1w.nii.gz'
+    """
+    return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-preproc", ending=f"{contrast.suffix}.nii.gz")
+
+
+def imputed(folder: str, contrast: Contrast) -> str:
+    """Return the synthetic image of a contrast.
+
+    Examples
+    --------
+    >>> imputed("sub-01/ses-pre", Contrast.FLAIR)
+    'sub-01/ses-pre/anat/sub-01_ses-pre_space-MNI152NLin2009aSym_desc-imputed_FLAIR.nii.gz'
+    """
+    return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-imputed", ending=f"{contrast.suffix}.nii.gz")
+
+
+def brain_mask(folder: str) -> str:
+    """Return the brain mask of a session."""
+    return _anat(folder, f"space-{SPACE}", "desc-brain", ending="mask.nii.gz")
+
+
+def lesion(folder: str) -> str:
+    """Return the lesion labels of a session."""
+    return _anat(folder, f"space-{SPACE}", "seg-lesion", ending="dseg.nii.gz")
+
+
+def transform(folder: str, contrast: Contrast, *, inverse: bool = False) -> str:
+    """Return the rigid transform from a contrast's native space to the template, or its inverse.
+
+    Examples
+    --------
+    >>> transform("sub-01", Contrast.FLAIR, inverse=True)
+    'sub-01/anat/sub-01_from-MNI152NLin2009aSym_to-FLAIR_mode-image_xfm.txt'
+    """
+    ends = (SPACE, contrast.suffix) if inverse else (contrast.suffix, SPACE)
+    return _anat(folder, contrast.ce_entity, f"from-{ends[0]}", f"to-{ends[1]}", "mode-image", ending="xfm.txt")
+
+
+def session_qc(folder: str) -> str:
+    """Return the manifest of a session: what was done, to which files, with which scores."""
+    return _anat(folder, "desc-contrasts", ending="qc.json")
+
+
+def imputed_qc(folder: str, contrast: Contrast) -> str:
+    """Return the record of one imputation.
+
+    Examples
+    --------
+    >>> imputed_qc("sub-01", Contrast.T1W)
+    'sub-01/anat/sub-01_desc-imputedT1w_qc.json'
+    """
+    return _anat(folder, f"desc-imputed{contrast}", ending="qc.json")
+
+
+def montage(folder: str) -> str:
+    """Return the picture of a session's complete set of contrasts."""
+    return f"{folder.split('/')[0]}/figures/{folder.replace('/', '_')}_desc-complete_contrasts.png"
+
+
+def sidecar(image: str) -> str:
+    """Return the JSON sidecar of an image.
+
+    Examples
+    --------
+    >>> sidecar("a_T1w.nii.gz")
+    'a_T1w.json'
+    """
+    return image.removesuffix(".nii.gz") + ".json"

@@ -1,0 +1,160 @@
+"""Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar and header."""
+
+from pathlib import Path
+from typing import Any
+
+from gliofill import __version__
+from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row, read_coverage
+from gliofill.contrasts import Contrast, Task, task_filling
+from gliofill.errors import GliofillError
+from gliofill.images import is_same_grid, read_image, read_json, sha256, write_image, write_json
+from gliofill.imputation import predict_volume, select_device
+from gliofill.learning.checkpoint import Model, load_model
+from gliofill.settings import ImputeSettings
+
+DEMONSTRATION_WARNING = (
+    "Made by a demonstration model that was trained on a handful of patients: it shows how the program works. "
+    "Do not use this image in research; train a model on your own cohort."
+)
+
+
+def model_folder(task: Task, settings: ImputeSettings) -> Path:
+    """Return the folder of the model that is configured for a task.
+
+    Raises
+    ------
+    GliofillError
+        If none is configured, or the folder does not exist.
+    """
+    choice = settings.models.get(task.name, "none")
+    if choice == "demo":
+        return Path(__file__).parent / "models" / task.name
+    if choice == "none":
+        raise GliofillError(f"impute.models.{task.name}: no model is configured")
+    folder = Path(choice).expanduser()
+    if not folder.is_dir():
+        raise GliofillError(f"impute.models.{task.name}: {folder}: no such folder")
+    return folder
+
+
+def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettings) -> dict[str, Any]:
+    """Synthesise a contrast of a preprocessed session and write image, sidecar and record.
+
+    If the source contrast failed in preprocessing, nothing is synthesised and the record says so.
+
+    Parameters
+    ----------
+    output_dir
+        Derivatives with the preprocessed session.
+    folder
+        ``sub-X[/ses-Y]``.
+    target
+        The contrast to fill.
+    settings
+        Section ``impute`` of the configuration.
+
+    Returns
+    -------
+    dict
+        The record, also written as `derivatives.imputed_qc`.
+
+    Raises
+    ------
+    GliofillError
+        If no task fills that contrast, the coverage table does not plan it, or the model cannot be used.
+    """
+    task = task_filling(target)
+    if task is None:
+        raise GliofillError(f"{target} cannot be synthesised honestly; only {', '.join(sorted({'FLAIR', 'T1w'}))} can")
+    row = _planned(output_dir, folder, target)
+    model = load_model(model_folder(task, settings), task)
+    record: dict[str, Any] = {
+        "Session": folder,
+        "Contrast": str(target),
+        "GliofillVersion": __version__,
+        "Model": model.model_id,
+    }
+    try:
+        record |= _synthesise(output_dir, folder, model, row.reason, settings)
+    except _SourceFailed as error:
+        _remove_earlier(output_dir, folder, target)
+        record |= {"status": "failed", "reason": str(error)}
+    write_json(output_dir / derivatives.imputed_qc(folder, target), record)
+    return record
+
+
+class _SourceFailed(GliofillError):
+    """The source contrast did not come out of preprocessing: a gap that is recorded, not an error of this step."""
+
+
+def _planned(output_dir: Path, folder: str, target: Contrast) -> Row:
+    path = output_dir / derivatives.COVERAGE
+    for row in read_coverage(path):
+        if row.folder == folder and row.contrast == target:
+            if row.action != "impute":
+                raise GliofillError(
+                    f"{folder} {target}: {path} does not plan to synthesise it ({row.status}; {row.reason})"
+                )
+            return row
+    raise GliofillError(f"{path}: has no session {folder}")
+
+
+def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings: ImputeSettings) -> dict[str, Any]:
+    source, target = model.task.source, model.task.target
+    state = read_json(output_dir / derivatives.session_qc(folder))["Contrasts"].get(
+        str(source), {"status": "failed", "reason": "was not preprocessed"}
+    )
+    if state["status"] == "failed":
+        raise _SourceFailed(f"its source {source} failed in preprocessing: {state['reason']}")
+    source_name, name = derivatives.preprocessed(folder, source), derivatives.imputed(folder, target)
+    data, affine = read_image(output_dir / source_name)
+    brain, brain_affine = read_image(output_dir / derivatives.brain_mask(folder))
+    if not is_same_grid(data.shape, affine, brain.shape, brain_affine):
+        raise GliofillError(
+            f"{output_dir / source_name}: does not share the grid of the session's brain mask; preprocess again"
+        )
+    device = select_device(settings.device)
+    image = predict_volume(model, data, brain > 0.5, device=device, batch_size=settings.batch_size)
+    write_image(output_dir / name, image, affine, description=f"synthetic {target} from {source} by gliofill")
+    write_json(output_dir / derivatives.sidecar(name), _sidecar(model, source_name, why, state))
+    if model.is_demonstration:
+        print(f"warning: {name}: {DEMONSTRATION_WARNING}")
+    return {
+        "status": "ok",
+        "reason": why,
+        "source": str(source),
+        "source_state": state["status"],
+        "demonstration": model.is_demonstration,
+        "files": {name: sha256(output_dir / name)},
+    }
+
+
+def _sidecar(model: Model, source_name: str, why: str, state: dict[str, Any]) -> dict[str, Any]:
+    source, target = model.task.source, model.task.target
+    warnings = [DEMONSTRATION_WARNING] if model.is_demonstration else []
+    if state["status"] == "flagged":
+        warnings.append(f"The source {source} is flagged: {state['reason']}")
+    return {
+        "Description": f"Synthetic {target}, predicted from the acquired {source}; not an acquired image",
+        "Synthetic": True,
+        "SkullStripped": True,
+        "SpatialReference": derivatives.SPATIAL_REFERENCE,
+        "Sources": [f"bids::{source_name}"],
+        "ImputationReason": why,
+        "SynthesisMethod": {
+            "Name": "conditional GAN (pix2pix), axial slices",
+            "ModelID": model.model_id,
+            "WeightsSHA256": model.sha256,
+            "Version": __version__,
+            "Seed": model.metadata["recipe"]["seed"],
+            "ModelCard": "see MODEL_CARD.md beside the weights",
+        },
+        **({"Warnings": warnings} if warnings else {}),
+    }
+
+
+def _remove_earlier(output_dir: Path, folder: str, target: Contrast) -> None:
+    name = derivatives.imputed(folder, target)
+    for file in (name, derivatives.sidecar(name)):
+        (output_dir / file).unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""The generator: a residual network that translates one axial slice into another contrast."""
+
+import torch
+from torch import Tensor, nn
+
+from gliofill.learning.normalisation import InstanceNorm
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw convolution weights from a normal distribution of mean 0 and deviation 0.02, and set biases to 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions whose output is added to their input, `(B, C, H, W)` to the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            InstanceNorm(),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            InstanceNorm(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the input plus what the layers add."""
+        return x + self.layers(x)
+
+
+class Generator(nn.Module):
+    """ResNet generator: 7x7 convolution, two halvings, residual blocks, two doublings, 7x7 convolution, tanh.
+
+    Parameters
+    ----------
+    width
+        Channels after the first convolution (ngf); four times as many in the residual blocks.
+    blocks
+        Number of residual blocks.
+    upsampling
+        ``transposed`` or ``resize``; both have the same parameters.
+    """
+
+    def __init__(self, width: int = 64, blocks: int = 9, *, upsampling: str = "transposed") -> None:
+        super().__init__()
+        self.width, self.blocks, self.upsampling = width, blocks, upsampling
+        self.layers = nn.Sequential(
+            *_step(nn.Conv2d(1, width, 7, padding=3, padding_mode="reflect")),
+            *_step(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)),
+            *_step(nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1)),
+            *(ResidualBlock(4 * width) for _ in range(blocks)),
+            *_step(_doubling(4 * width, 2 * width, upsampling)),
+            *_step(_doubling(2 * width, width, upsampling)),
+        )
+        self.output = nn.Conv2d(width, 1, 7, padding=3, padding_mode="reflect")
+        initialise(self)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Translate slices.
+
+        Parameters
+        ----------
+        source
+            Shape (B, 1, H, W) in [-1, 1]; H and W multiples of 4.
+
+        Returns
+        -------
+        Tensor, shape (B, 1, H, W), in [-1, 1]
+        """
+        features = self.layers(source)
+        # in bfloat16 the image would be left with some 200 grey levels
+        with torch.autocast(source.device.type, enabled=False):
+            return torch.tanh(self.output(features.float()))
+
+
+def _step(convolution: nn.Module) -> tuple[nn.Module, ...]:
+    return convolution, InstanceNorm(), nn.ReLU(inplace=True)
+
+
+def _doubling(channels: int, out_channels: int, upsampling: str) -> nn.Module:
+    if upsampling == "transposed":
+        return nn.ConvTranspose2d(channels, out_channels, 3, stride=2, padding=1, output_padding=1)
+    if upsampling == "resize":
+        convolution = nn.Conv2d(channels, out_channels, 3, padding=1, padding_mode="reflect")
+        return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
+    raise ValueError(f"unknown upsampling {upsampling!r}: expected transposed or resize")

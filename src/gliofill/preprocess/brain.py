@@ -1,0 +1,116 @@
+"""Brain masks: carried over from a head template, or the non-zero voxels of a stripped image."""
+
+import tempfile
+from pathlib import Path
+
+import ants
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
+from gliofill.head import built_in_head, render
+from gliofill.images import write_image
+
+#: the nonlinear registration that carries the mask works on voxels of this size
+CARRY_SPACING_MM = 2.0
+
+
+def template_grid() -> ants.ANTsImage:
+    """Return the 1 mm grid of the ICBM 2009a symmetric template that all outputs share."""
+    head = built_in_head()
+    return _as_ants(head.brain.astype(np.float32), head.affine)
+
+
+def built_in_template(contrast: Contrast) -> tuple[ants.ANTsImage, ants.ANTsImage]:
+    """Return the built-in head as a contrast shows it, and its brain mask."""
+    head = built_in_head()
+    return _as_ants(render(head, contrast), head.affine), template_grid()
+
+
+def read_template(image: Path, mask: Path) -> tuple[ants.ANTsImage, ants.ANTsImage]:
+    """Read a head template and its brain mask from files.
+
+    Raises
+    ------
+    GliofillError
+        If a file is missing or the two do not share a grid.
+    """
+    for path in (image, mask):
+        if not path.is_file():
+            raise GliofillError(f"preprocess.head_template: {path}: no such file")
+    head, brain = ants.image_read(str(image)), ants.image_read(str(mask))
+    if not ants.image_physical_space_consistency(head, brain):
+        raise GliofillError(f"preprocess.head_template_mask: {mask} does not share the grid of {image}")
+    return head, ants.threshold_image(brain, 0.5, np.inf)
+
+
+def carry_mask(image: ants.ANTsImage, template: tuple[ants.ANTsImage, ants.ANTsImage]) -> ants.ANTsImage:
+    """Return the brain mask of an unstripped image by nonlinear registration (SyN) of a head template.
+
+    Parameters
+    ----------
+    image
+        Bias-corrected image with skull.
+    template
+        A head and its brain mask.
+
+    Raises
+    ------
+    GliofillError
+        If the mask has not the volume of a brain.
+
+    References
+    ----------
+    Avants et al., Symmetric diffeomorphic image registration with cross-correlation, Med Image Anal 2008.
+    """
+    fixed = _coarsen(image)
+    head = _coarsen(template[0])
+    with tempfile.TemporaryDirectory(prefix="gliofill-brain-") as scratch:
+        result = ants.registration(
+            fixed,
+            head,
+            "SyN",
+            outprefix=f"{scratch}/out-",
+            aff_iterations=(200, 100, 50),
+            aff_shrink_factors=(4, 2, 1),
+            aff_smoothing_sigmas=(2, 1, 0),
+            reg_iterations=(40, 20, 10),
+        )
+        carried = ants.apply_transforms(image, template[1], result["fwdtransforms"])
+    return _tidy(image, carried.numpy() > 0.5)
+
+
+def nonzero_mask(image: ants.ANTsImage) -> ants.ANTsImage:
+    """Return the brain mask of a stripped image: its non-zero voxels without holes.
+
+    Raises
+    ------
+    GliofillError
+        If the mask has not the volume of a brain, for instance because the image still has its skull.
+    """
+    return _tidy(image, image.numpy() != 0)
+
+
+def _tidy(image: ants.ANTsImage, mask: NDArray[np.bool_]) -> ants.ANTsImage:
+    labels, count = ndimage.label(mask)
+    if count > 1:
+        mask = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    mask = ndimage.binary_fill_holes(mask)
+    volume_ml = float(mask.sum() * np.prod(image.spacing) / 1000)
+    if not 400 <= volume_ml <= 2500:
+        raise GliofillError(f"brain mask: its volume is {volume_ml:.0f} mL, a brain has 400 to 2500 mL")
+    return image.new_image_like(mask.astype(np.float32))
+
+
+def _coarsen(image: ants.ANTsImage) -> ants.ANTsImage:
+    spacing = [max(edge, CARRY_SPACING_MM) for edge in image.spacing]
+    return ants.resample_image(image, spacing, use_voxels=False, interp_type=0)
+
+
+def _as_ants(data: NDArray[np.float32], affine: NDArray[np.float64]) -> ants.ANTsImage:
+    with tempfile.TemporaryDirectory(prefix="gliofill-template-") as scratch:
+        path = Path(scratch) / "image.nii.gz"
+        write_image(path, data, affine)
+        return ants.image_read(str(path))

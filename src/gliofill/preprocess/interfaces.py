@@ -1,0 +1,181 @@
+"""Thin nipype interfaces around the steps.
+
+The steps are imported when a node runs, in its own process: the process that schedules stays free of ITK and its threads.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, File, TraitedSpec, Undefined, traits
+
+from gliofill.contrasts import Contrast
+
+
+class _Step(BaseInterface):
+    """An interface whose outputs are files in the node's folder."""
+
+    def _out(self, name: str) -> Path:
+        return Path.cwd() / name
+
+
+class CorrectInput(BaseInterfaceInputSpec):
+    """Inputs of `Correct`."""
+
+    image = File(exists=True, mandatory=True)
+    bias_correction = traits.Bool(True, usedefault=True)
+    stripped = traits.Bool(False, usedefault=True)
+
+
+class ImageOutput(TraitedSpec):
+    """One image."""
+
+    image = File(exists=True)
+
+
+class Correct(_Step):
+    """N4 in native space; see `steps.correct`."""
+
+    input_spec, output_spec = CorrectInput, ImageOutput
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from gliofill.preprocess import steps
+
+        steps.correct(
+            Path(self.inputs.image),
+            self._out("corrected.nii"),
+            bias_correction=self.inputs.bias_correction,
+            stripped=self.inputs.stripped,
+        )
+        return runtime
+
+    def _list_outputs(self) -> dict[str, str]:
+        return {"image": str(self._out("corrected.nii"))}
+
+
+class StripInput(BaseInterfaceInputSpec):
+    """Inputs of `Strip`."""
+
+    image = File(exists=True, mandatory=True)
+    contrast = traits.Str(mandatory=True)
+    head_template = traits.Str("", usedefault=True)
+    head_template_mask = traits.Str("", usedefault=True)
+    raw = File(exists=True)
+
+
+class MaskOutput(TraitedSpec):
+    """A brain mask."""
+
+    mask = File(exists=True)
+
+
+class Strip(_Step):
+    """Brain mask of the reference; see `steps.strip`."""
+
+    input_spec, output_spec = StripInput, MaskOutput
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from gliofill.preprocess import steps
+
+        inputs = self.inputs
+        steps.strip(
+            Path(inputs.image),
+            self._out("mask.nii"),
+            contrast=Contrast(inputs.contrast),
+            template=(inputs.head_template, inputs.head_template_mask) if inputs.head_template else None,
+            raw=None if inputs.raw is Undefined else Path(inputs.raw),
+        )
+        return runtime
+
+    def _list_outputs(self) -> dict[str, str]:
+        return {"mask": str(self._out("mask.nii"))}
+
+
+class RegisterInput(BaseInterfaceInputSpec):
+    """Inputs of `Register`."""
+
+    reference = File(exists=True, mandatory=True)
+    mask = File(exists=True, mandatory=True)
+    moving = File(exists=True, mandatory=True)
+
+
+class TransformOutput(TraitedSpec):
+    """A rigid transform and the scores of its registration."""
+
+    transform = File(exists=True)
+    scores = File(exists=True)
+
+
+class Register(_Step):
+    """Rigid registration to the reference; see `steps.register_to_reference`."""
+
+    input_spec, output_spec = RegisterInput, TransformOutput
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from gliofill.preprocess import steps
+
+        files = [Path(getattr(self.inputs, name)) for name in ("reference", "mask", "moving")]
+        steps.register_to_reference(files[0], files[1], files[2], self._out("registered.txt"))
+        return runtime
+
+    def _list_outputs(self) -> dict[str, str]:
+        return {"transform": str(self._out("registered.txt")), "scores": str(self._out("registered.json"))}
+
+
+class AlignInput(BaseInterfaceInputSpec):
+    """Inputs of `Align`."""
+
+    reference = File(exists=True, mandatory=True)
+    mask = File(exists=True, mandatory=True)
+    contrast = traits.Str(mandatory=True)
+
+
+class Align(_Step):
+    """Rigid alignment of the reference to the template; see `steps.align_to_template`."""
+
+    input_spec, output_spec = AlignInput, TransformOutput
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from gliofill.preprocess import steps
+
+        files = [Path(self.inputs.reference), Path(self.inputs.mask)]
+        steps.align_to_template(*files, self._out("aligned.txt"), contrast=Contrast(self.inputs.contrast))
+        return runtime
+
+    def _list_outputs(self) -> dict[str, str]:
+        return {"transform": str(self._out("aligned.txt")), "scores": str(self._out("aligned.json"))}
+
+
+class ResampleInput(BaseInterfaceInputSpec):
+    """Inputs of `Resample`."""
+
+    image = File(exists=True, mandatory=True)
+    align = File(exists=True, mandatory=True)
+    register = File(exists=True)
+    interpolation = traits.Str(mandatory=True)
+
+
+class ResampleOutput(TraitedSpec):
+    """A resampled image and the transform that it came through."""
+
+    image = File(exists=True)
+    transform = File(exists=True)
+
+
+class Resample(_Step):
+    """One interpolation onto the template grid; see `steps.resample_to_template`."""
+
+    input_spec, output_spec = ResampleInput, ResampleOutput
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from gliofill.preprocess import steps
+
+        transforms = [Path(self.inputs.align)]
+        if self.inputs.register is not Undefined:
+            transforms.append(Path(self.inputs.register))
+        steps.resample_to_template(
+            Path(self.inputs.image), transforms, self._out("resampled.nii"), interpolation=self.inputs.interpolation
+        )
+        return runtime
+
+    def _list_outputs(self) -> dict[str, str]:
+        return {"image": str(self._out("resampled.nii")), "transform": str(self._out("resampled.txt"))}

@@ -1,0 +1,140 @@
+"""What preprocessing will do with one session, decided before anything runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from gliofill.bids.coverage import Row
+from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
+from gliofill.images import is_same_grid, spacing_mm
+from gliofill.settings import PreprocessSettings
+
+#: order of preference among images of equal resolution
+PREFERENCE = (Contrast.T1POST, Contrast.T1W, Contrast.T2W, Contrast.FLAIR)
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A mask or label image and the contrast whose grid it is drawn on."""
+
+    path: Path
+    contrast: Contrast
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """Inputs of one session.
+
+    Attributes
+    ----------
+    folder
+        ``sub-X[/ses-Y]``.
+    images
+        The acquired image of each usable contrast.
+    reference
+        The contrast that the others are registered to.
+    brain_mask
+        A mask made elsewhere, on the grid of the reference; None if it is to be made.
+    lesion
+        Lesion labels; None if there are none.
+    problems
+        What was asked for and cannot be done, for instance lesion labels on an unknown grid.
+    """
+
+    folder: str
+    images: Mapping[Contrast, Path]
+    reference: Contrast
+    brain_mask: Companion | None = None
+    lesion: Companion | None = None
+    problems: tuple[str, ...] = ()
+
+
+def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) -> SessionPlan:
+    """Plan one session from its rows of the coverage table.
+
+    Raises
+    ------
+    GliofillError
+        If no contrast is usable, or a brain mask is to be provided and there is none.
+    """
+    images = {Contrast(row.contrast): bids_dir / row.file for row in rows if row.action == "use"}
+    if not images:
+        raise GliofillError(f"{rows[0].folder}: no usable contrast, nothing to preprocess")
+    folder = rows[0].folder
+    reference = choose_reference({contrast: spacing_mm(nib.load(path).affine) for contrast, path in images.items()})
+    mask = None
+    if settings.brain_mask == "provided":
+        ranked = [reference, *(contrast for contrast in PREFERENCE if contrast in images and contrast is not reference)]
+        mask, problem = find_companion(bids_dir, folder, settings.brain_mask_pattern, {c: images[c] for c in ranked})
+        if mask is None:
+            raise GliofillError(
+                f"{folder}: {problem or f'no brain mask matches {settings.brain_mask_pattern}'}; provide one or set "
+                "preprocess.brain_mask to template"
+            )
+        reference = mask.contrast
+    lesion, problem = find_companion(bids_dir, folder, settings.lesion_pattern, images)
+    return SessionPlan(folder, images, reference, mask, lesion, (problem,) if problem else ())
+
+
+def choose_reference(spacings: Mapping[Contrast, np.ndarray]) -> Contrast:
+    """Return the contrast with the finest slices; among those alike within 0.5 mm, the first of `PREFERENCE`.
+
+    Examples
+    --------
+    >>> choose_reference({Contrast.T1POST: np.array([1, 1, 5]), Contrast.T2W: np.array([0.5, 0.5, 3])})
+    <Contrast.T2W: 'T2w'>
+    """
+    finest = min(float(max(spacing)) for spacing in spacings.values())
+    return next(contrast for contrast in PREFERENCE if contrast in spacings and max(spacings[contrast]) <= finest + 0.5)
+
+
+def find_companion(
+    bids_dir: Path, folder: str, pattern: str, images: Mapping[Contrast, Path]
+) -> tuple[Companion | None, str]:
+    """Find a mask that belongs to a session, and the contrast on whose grid it lies.
+
+    Parameters
+    ----------
+    bids_dir
+        The raw dataset.
+    folder
+        ``sub-X[/ses-Y]``.
+    pattern
+        Path below `bids_dir` with ``{folder}``, ``{prefix}``, ``{suffix}``, ``{ce}``; empty finds nothing.
+    images
+        Usable contrasts, the preferred first.
+
+    Returns
+    -------
+    companion
+        None if no file matches, or none lies on the grid of a contrast.
+    problem
+        Why a file that exists cannot be used.
+    """
+    if not pattern:
+        return None, ""
+    problem = ""
+    for contrast, image in images.items():
+        try:
+            name = pattern.format(
+                folder=folder,
+                prefix=folder.replace("/", "_"),
+                suffix=contrast.suffix,
+                ce=contrast.ce_entity and f"{contrast.ce_entity}_",
+            )
+        except (KeyError, IndexError, ValueError) as error:
+            raise GliofillError(
+                f"pattern {pattern!r}: unknown placeholder {error}; known are folder, prefix, suffix, ce"
+            ) from error
+        path = bids_dir / name
+        if not path.is_file():
+            continue
+        mask, target = nib.load(path), nib.load(image)
+        if is_same_grid(mask.shape, mask.affine, target.shape, target.affine):
+            return Companion(path, contrast), ""
+        problem = f"{name} does not lie on the grid of any usable contrast"
+    return None, problem

@@ -1,0 +1,222 @@
+"""Preprocess one session: run its workflow in a scratch folder, then publish what came out as BIDS derivatives."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofill import __version__
+from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row
+from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
+from gliofill.images import read_image, sha256, write_image, write_json
+from gliofill.preprocess.plan import SessionPlan, plan_session
+from gliofill.preprocess.workflow import NodeFailure, build, resampled, run, scratch_of
+from gliofill.settings import PreprocessSettings
+
+
+def preprocess_session(
+    bids_dir: Path, output_dir: Path, rows: list[Row], *, settings: PreprocessSettings, work_dir: Path, threads: int
+) -> dict[str, Any]:
+    """Register, strip and resample the usable contrasts of one session, and write its manifest.
+
+    A contrast whose steps fail is recorded as failed; the others are published all the same.
+
+    Parameters
+    ----------
+    bids_dir, output_dir
+        Raw dataset and derivatives.
+    rows
+        The session's rows of the coverage table.
+    settings
+        Section ``preprocess`` of the configuration.
+    work_dir
+        Scratch; the session's folder below it is removed at the end, also after a failure.
+    threads
+        Steps at a time; the result does not depend on it.
+
+    Returns
+    -------
+    dict
+        The manifest, also written as `derivatives.session_qc`.
+    """
+    folder = rows[0].folder
+    with scratch_folder(work_dir / folder.replace("/", "_")) as scratch:
+        try:
+            plan = plan_session(bids_dir, rows, settings)
+            failures = run(build(plan, settings, scratch), scratch, threads=threads)
+        except GliofillError as error:
+            manifest = _failed_manifest(rows, str(error))
+        else:
+            manifest = _Publisher(plan, settings, bids_dir, output_dir, scratch, failures).publish()
+    _remove_stale(output_dir, folder, manifest)
+    write_json(output_dir / derivatives.session_qc(folder), manifest)
+    return manifest
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Make an empty folder, and remove it at the end."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _failed_manifest(rows: list[Row], reason: str) -> dict[str, Any]:
+    contrasts = {row.contrast: {"status": "failed", "reason": reason} for row in rows if row.action == "use"}
+    return {"Session": rows[0].folder, "GliofillVersion": __version__, "Contrasts": contrasts}
+
+
+def _remove_stale(output_dir: Path, folder: str, manifest: dict[str, Any]) -> None:
+    """Remove derivatives of an earlier run that this run did not make again."""
+    current = {output_dir / file for entry in manifest["Contrasts"].values() for file in entry.get("files", {})}
+    current |= {
+        output_dir / file for part in ("BrainMask", "Lesion") for file in manifest.get(part, {}).get("files", {})
+    }
+    for path in (output_dir / folder / "anat").glob("*"):
+        is_ours = any(mark in path.name for mark in ("desc-preproc_", "desc-brain_mask", "seg-lesion_dseg", "_xfm.txt"))
+        if is_ours and path not in current and path.with_suffix("").with_suffix(".nii.gz") not in current:
+            path.unlink()
+
+
+class _Publisher:
+    """Turns the scratch files of one session into derivatives."""
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        settings: PreprocessSettings,
+        bids_dir: Path,
+        output_dir: Path,
+        scratch: Path,
+        failures: list[NodeFailure],
+    ) -> None:
+        self.plan, self.settings, self.bids_dir, self.output_dir = plan, settings, bids_dir, output_dir
+        self.scratch = scratch
+        self.failures = {failure.node: failure.message for failure in failures}
+
+    def publish(self) -> dict[str, Any]:
+        """Write what the workflow made, and return the manifest."""
+        manifest: dict[str, Any] = {
+            "Session": self.plan.folder,
+            "GliofillVersion": __version__,
+            "Reference": str(self.plan.reference),
+        }
+        mask_file = resampled(self.scratch, "mask")
+        if not mask_file.is_file():
+            manifest["Contrasts"] = {str(contrast): self._failed(contrast) for contrast in self.plan.images}
+            return manifest
+        mask_data, affine = read_image(mask_file)
+        mask = mask_data > 0.5
+        manifest["BrainMask"] = self._publish_mask(mask, affine)
+        manifest["TemplateAlignment"] = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
+        manifest["Contrasts"] = {str(contrast): self._publish_contrast(contrast, mask) for contrast in self.plan.images}
+        if self.plan.lesion is not None:
+            manifest["Lesion"] = self._publish_lesion()
+        manifest["Problems"] = list(self.plan.problems)
+        return manifest
+
+    def _failed(self, contrast: Contrast) -> dict[str, Any]:
+        """Find the failed step that this contrast waited for."""
+        waited = [f"{step}_{contrast}" for step in ("correct", "register", "resample")]
+        waited += [f"correct_{self.plan.reference}", "strip", "align", "resample_mask"]
+        reason = next((f"{node}: {self.failures[node]}" for node in waited if node in self.failures), "not reached")
+        return {"status": "failed", "reason": reason, "source": self._source(self.plan.images[contrast])}
+
+    def _publish_mask(self, mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> dict[str, Any]:
+        name = derivatives.brain_mask(self.plan.folder)
+        write_image(self.output_dir / name, mask, affine, dtype="uint8", description="brain mask")
+        provided = self.plan.brain_mask
+        sources = [self._source(provided.path if provided else self.plan.images[self.plan.reference])]
+        self._write_sidecar(name, {"Type": "Brain", "Sources": sources})
+        return {
+            "method": self.settings.brain_mask,
+            "volume_mL": round(float(mask.sum()) / 1000, 1),
+            "files": self._checksums(name),
+        }
+
+    def _publish_contrast(self, contrast: Contrast, mask: NDArray[np.bool_]) -> dict[str, Any]:
+        file = resampled(self.scratch, contrast)
+        if not file.is_file():
+            return self._failed(contrast)
+        data, affine = read_image(file)
+        name = derivatives.preprocessed(self.plan.folder, contrast)
+        source = self._source(self.plan.images[contrast])
+        write_image(
+            self.output_dir / name, np.where(mask, np.maximum(data, 0), 0), affine, description="acquired, preprocessed"
+        )
+        facts = {"Description": self._description(contrast), "Synthetic": False, "SkullStripped": True}
+        self._write_sidecar(name, {**facts, "SpatialReference": derivatives.SPATIAL_REFERENCE, "Sources": [source]})
+        forward, inverse = self._publish_transforms(contrast, file.with_suffix(".txt"))
+        scores = scratch_of(self.scratch, f"register_{contrast}") / "registered.json"
+        entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
+        if scores.is_file():
+            entry["registration"] = _read_scores(scores)
+            if entry["registration"]["problem"]:
+                entry |= {"status": "flagged", "reason": f"registration: {entry['registration']['problem']}"}
+        return {**entry, "files": self._checksums(name, forward, inverse)}
+
+    def _description(self, contrast: Contrast) -> str:
+        steps = ["bias-corrected (N4)"] if self.settings.bias_correction else []
+        steps += [
+            f"aligned rigidly to {derivatives.SPACE} through the session's {self.plan.reference}",
+            "stripped to the brain",
+        ]
+        return f"Acquired {contrast}: {', '.join(steps)}"
+
+    def _publish_transforms(self, contrast: Contrast, composed: Path) -> tuple[str, str]:
+        from gliofill.preprocess.rigid import (
+            read_matrix,
+            write_matrix,
+        )  # loads ITK, which the scheduling of the nodes must not
+
+        matrix = read_matrix(composed)
+        names = (
+            derivatives.transform(self.plan.folder, contrast),
+            derivatives.transform(self.plan.folder, contrast, inverse=True),
+        )
+        write_matrix(self.output_dir / names[0], matrix)
+        write_matrix(self.output_dir / names[1], np.linalg.inv(matrix))
+        return names
+
+    def _publish_lesion(self) -> dict[str, Any]:
+        assert self.plan.lesion is not None
+        source = self._source(self.plan.lesion.path)
+        file = resampled(self.scratch, "lesion")
+        if not file.is_file():
+            return {"status": "failed", "reason": self.failures.get("resample_lesion", "not reached"), "source": source}
+        data, affine = read_image(file)
+        name = derivatives.lesion(self.plan.folder)
+        write_image(self.output_dir / name, np.rint(data), affine, dtype="uint8", description="lesion labels")
+        self._write_sidecar(
+            name, {"Description": "Lesion labels, carried over by nearest neighbour", "Sources": [source]}
+        )
+        return {
+            "status": "ok",
+            "source": source,
+            "grid": str(self.plan.lesion.contrast),
+            "files": self._checksums(name),
+        }
+
+    def _source(self, path: Path) -> str:
+        return f"bids:raw:{path.relative_to(self.bids_dir).as_posix()}"
+
+    def _write_sidecar(self, image: str, content: dict[str, Any]) -> None:
+        write_json(self.output_dir / derivatives.sidecar(image), content)
+
+    def _checksums(self, *names: str) -> dict[str, str]:
+        return {name: sha256(self.output_dir / name) for name in names}
+
+
+def _read_scores(path: Path) -> dict[str, Any]:
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return scores

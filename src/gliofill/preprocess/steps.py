@@ -1,0 +1,102 @@
+"""The steps of a session, file in and file out, as nipype runs them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ants
+import numpy as np
+
+from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
+from gliofill.preprocess import brain
+from gliofill.preprocess.bias import correct_bias
+from gliofill.preprocess.registration import Registration, register, resample
+from gliofill.preprocess.rigid import read_matrix, write_matrix
+
+#: one thread per step: results do not depend on how many cores a session gets, and contrasts run side by side instead
+ITK_THREADS = 1
+
+
+def correct(image: Path, out: Path, *, bias_correction: bool, stripped: bool) -> None:
+    """Write the bias-corrected image, same grid, non-negative float."""
+    native = ants.image_read(str(image))
+    if native.dimension != 3:
+        raise GliofillError(f"{image}: is {native.dimension}-D, a 3-D image is needed")
+    if bias_correction:
+        native = correct_bias(native, brain.nonzero_mask(native) if stripped else ants.get_mask(native))
+    ants.image_write(native, str(out))
+
+
+def strip(image: Path, out: Path, *, contrast: Contrast, template: tuple[str, str] | None, raw: Path | None) -> None:
+    """Write the brain mask of the reference: carried from a template, or the non-zero voxels of a stripped raw image.
+
+    Parameters
+    ----------
+    image
+        Bias-corrected reference.
+    out
+        Mask, same grid.
+    contrast
+        Of the reference.
+    template
+        Head and mask files of the user's; None takes the built-in head.
+    raw
+        The acquired image if it is already stripped, else None.
+    """
+    if raw is not None:
+        mask = brain.nonzero_mask(ants.image_read(str(raw)))
+    else:
+        head = (
+            brain.read_template(Path(template[0]), Path(template[1])) if template else brain.built_in_template(contrast)
+        )
+        mask = brain.carry_mask(ants.image_read(str(image)), head)
+    ants.image_write(mask, str(out))
+
+
+def register_to_reference(reference: Path, mask: Path, moving: Path, out: Path) -> None:
+    """Write the rigid transform from a contrast to the reference, and its scores beside it as JSON."""
+    images = [ants.image_read(str(path)) for path in (reference, mask, moving)]
+    _write_registration(register(*images), out)
+
+
+def align_to_template(reference: Path, mask: Path, out: Path, *, contrast: Contrast) -> None:
+    """Write the rigid transform from the reference to the template, and its scores beside it as JSON."""
+    image, brain_mask = ants.image_read(str(reference)), ants.image_read(str(mask))
+    template, template_brain = brain.built_in_template(contrast)
+    _write_registration(register(template * template_brain, template_brain, image * brain_mask, fine=False), out)
+
+
+def _write_registration(result: Registration, out: Path) -> None:
+    write_matrix(out, result.matrix)
+    content: dict[str, Any] = {
+        "problem": result.best.problem,
+        "attempts": [attempt.as_mapping() for attempt in result.attempts],
+    }
+    out.with_suffix(".json").write_text(json.dumps(content))
+
+
+def resample_to_template(image: Path, transforms: list[Path], out: Path, *, interpolation: str) -> None:
+    """Write an image on the template grid, in one interpolation through the composed transform.
+
+    Parameters
+    ----------
+    image
+        Native image, mask or labels.
+    transforms
+        From the template towards the image: template to reference, then reference to contrast.
+    out
+        Resampled image; the composed transform goes beside it as ``.txt``.
+    interpolation
+        ``linear``, ``sinc``, ``nearest``, or ``mask`` (linear, then half).
+    """
+    matrix = np.eye(4)
+    for path in transforms:
+        matrix = read_matrix(path) @ matrix
+    grid = brain.template_grid()
+    native = ants.image_read(str(image))
+    result = resample(native, grid, matrix, interpolation="linear" if interpolation == "mask" else interpolation)
+    if interpolation == "mask":
+        result = ants.threshold_image(result, 0.5, np.inf)
+    ants.image_write(result, str(out))
+    write_matrix(out.with_suffix(".txt"), matrix)

@@ -1,0 +1,176 @@
+"""The wiring of one session: a flat nipype workflow, a few nodes per contrast."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nipype import Node, Workflow, config, logging
+
+from gliofill.contrasts import Contrast
+from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, Strip
+from gliofill.preprocess.plan import SessionPlan
+from gliofill.settings import PreprocessSettings
+
+# One thread per step: the result does not depend on the cores that a session gets, and contrasts run side by side instead.
+# ITK reads this when it is loaded, in the processes that the nodes run in.
+SINGLE_THREAD = {
+    name: "1" for name in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+}
+
+CRASHES = "crashes"
+
+
+def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Workflow:
+    """Wire the nodes of a session; nothing runs yet.
+
+    Parameters
+    ----------
+    plan
+        What the session has.
+    settings
+        Section ``preprocess`` of the configuration.
+    scratch
+        Folder for intermediate files; each node has its own below ``session``.
+    """
+    _configure(scratch)
+    workflow = Workflow(name="session", base_dir=str(scratch))
+    stripped = settings.brain_mask == "none"
+    corrected = {
+        contrast: Node(
+            Correct(image=str(path), bias_correction=settings.bias_correction, stripped=stripped),
+            name=f"correct_{contrast}",
+        )
+        for contrast, path in plan.images.items()
+    }
+    reference = corrected[plan.reference]
+    align = Node(Align(contrast=str(plan.reference)), name="align")
+    workflow.connect(reference, "image", align, "reference")
+    mask = _mask_source(workflow, plan, settings, reference)
+    _feed_mask(workflow, mask, align)
+    for contrast, image in corrected.items():
+        resample = _resample(workflow, f"resample_{contrast}", align, settings.interpolation)
+        workflow.connect(image, "image", resample, "image")
+        if contrast is not plan.reference:
+            register = Node(Register(), name=f"register_{contrast}")
+            workflow.connect(
+                [(reference, register, [("image", "reference")]), (image, register, [("image", "moving")])]
+            )
+            _feed_mask(workflow, mask, register)
+            workflow.connect(register, "transform", resample, "register")
+    brain = _resample(workflow, "resample_mask", align, "mask")
+    if isinstance(mask, Node):
+        workflow.connect(mask, "mask", brain, "image")
+    else:
+        brain.inputs.image = mask
+    if plan.lesion is not None:
+        lesion = _resample(workflow, "resample_lesion", align, "nearest")
+        lesion.inputs.image = str(plan.lesion.path)
+        if plan.lesion.contrast is not plan.reference:
+            workflow.connect(workflow.get_node(f"register_{plan.lesion.contrast}"), "transform", lesion, "register")
+    return workflow
+
+
+def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, reference: Node) -> Node | str:
+    """Return the node that makes the brain mask, or the path of a provided one."""
+    if plan.brain_mask is not None:
+        return str(plan.brain_mask.path)
+    strip = Node(
+        Strip(
+            contrast=str(plan.reference),
+            head_template=settings.head_template,
+            head_template_mask=settings.head_template_mask,
+        ),
+        name="strip",
+    )
+    if settings.brain_mask == "none":
+        strip.inputs.raw = str(plan.images[plan.reference])
+    workflow.connect(reference, "image", strip, "image")
+    return strip
+
+
+def _feed_mask(workflow: Workflow, mask: Node | str, node: Node) -> None:
+    if isinstance(mask, Node):
+        workflow.connect(mask, "mask", node, "mask")
+    else:
+        node.inputs.mask = mask
+
+
+def _resample(workflow: Workflow, name: str, align: Node, interpolation: str) -> Node:
+    node = Node(Resample(interpolation=interpolation), name=name)
+    workflow.connect(align, "transform", node, "align")
+    return node
+
+
+def _configure(scratch: Path) -> None:
+    """Set nipype up; a workflow copies its configuration when it is made, so this comes first."""
+    os.environ.update(SINGLE_THREAD)
+    config.update_config(
+        {
+            "execution": {
+                "crashdump_dir": str(scratch / CRASHES),
+                "crashfile_format": "txt",
+                "stop_on_first_crash": "false",
+                "poll_sleep_duration": "0.2",
+                "check_version": "false",
+                "create_report": "false",
+                "remove_unnecessary_outputs": "false",
+            },
+            "logging": {"workflow_level": "WARNING", "interface_level": "WARNING", "log_to_file": "false"},
+        }
+    )
+    logging.update_logging(config)
+
+
+@dataclass(frozen=True)
+class NodeFailure:
+    """A step that raised: its name, and the last line of its message."""
+
+    node: str
+    message: str
+
+
+def run(workflow: Workflow, scratch: Path, *, threads: int) -> list[NodeFailure]:
+    """Run a session's workflow as far as it goes; what depends on a failed step is left out.
+
+    Parameters
+    ----------
+    workflow
+        Made by `build`.
+    scratch
+        The same folder as there.
+    threads
+        Steps at a time.
+
+    Returns
+    -------
+    list of NodeFailure
+        Empty if all went well.
+    """
+    try:
+        workflow.run(
+            plugin="MultiProc", plugin_args={"n_procs": threads, "raise_insufficient": False, "maxtasksperchild": 100}
+        )
+    except RuntimeError:
+        failures = [_read_crash(path) for path in sorted((scratch / CRASHES).glob("crash-*.txt"))]
+        if not failures:
+            raise
+        return failures
+    return []
+
+
+def _read_crash(path: Path) -> NodeFailure:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    node = next((line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Node:")), path.name)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    message = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no message")
+    return NodeFailure(node.split(".")[-1], message.removeprefix("gliofill.errors.GliofillError: "))
+
+
+def scratch_of(scratch: Path, node: str) -> Path:
+    """Return the folder where a node of a session left its files."""
+    return scratch / "session" / node
+
+
+def resampled(scratch: Path, what: Contrast | str) -> Path:
+    """Return the resampled image of a contrast, of the ``mask`` or of the ``lesion``."""
+    return scratch_of(scratch, f"resample_{what}") / "resampled.nii"

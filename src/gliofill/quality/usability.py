@@ -1,0 +1,121 @@
+"""Can an acquired image be used? Header and voxels are measured once, then judged against the settings."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import nibabel as nib
+import numpy as np
+
+from gliofill.settings import UsabilitySettings
+
+#: more voxels than any head scan has; a header that claims more is damaged, and is not read
+MAX_VOXELS = 1 << 30
+#: the longest edge of a head scan's field of view, in mm; outside it the units are wrong
+FIELD_MM = (80.0, 1000.0)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a file's header and voxels say.
+
+    Attributes
+    ----------
+    error
+        Why the file could not be read whole; empty if it could.
+    shape
+        Voxels along each axis, without trailing axes of length 1.
+    spacing_mm
+        Voxel edges of the first three axes.
+    units
+        The header's spatial unit.
+    is_finite, is_constant
+        Whether all voxels are finite numbers, and whether all are equal.
+    """
+
+    error: str = ""
+    shape: tuple[int, ...] = ()
+    spacing_mm: tuple[float, ...] = ()
+    units: str = "unknown"
+    is_finite: bool = True
+    is_constant: bool = False
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any]) -> Self:
+        """Restore what `as_mapping` stored."""
+        return cls(**{**content, "shape": tuple(content["shape"]), "spacing_mm": tuple(content["spacing_mm"])})
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def measure(path: Path) -> Measurement:
+    """Read an image whole and measure it; a damaged file is a measurement too, not an exception."""
+    try:
+        image = nib.Nifti1Image.from_filename(path)
+        shape = tuple(map(int, image.shape))
+        while len(shape) > 3 and shape[-1] == 1:
+            shape = shape[:-1]
+        affine = np.asarray(image.affine, dtype=float)
+        problem = _header_problem(shape, affine)
+        if problem:
+            return Measurement(error=problem)
+        spacing = tuple(round(float(edge), 4) for edge in np.linalg.norm(affine[:3, :3], axis=0))
+        units = image.header.get_xyzt_units()[0]
+        if len(shape) != 3:
+            return Measurement(shape=shape, spacing_mm=spacing, units=units)
+        data = np.asanyarray(image.dataobj)
+    except Exception as error:  # nibabel, zlib and numpy raise a dozen types on damaged files
+        return Measurement(error=_one_line(error))
+    is_real = data.dtype.kind in "iuf"
+    if not is_real:
+        return Measurement(error=f"voxels are of type {data.dtype}, not real numbers")
+    is_finite = bool(np.isfinite(data).all())
+    return Measurement("", shape, spacing, units, is_finite, bool(data.min() == data.max()) if is_finite else False)
+
+
+def _header_problem(shape: tuple[int, ...], affine: np.ndarray) -> str:
+    if not shape or min(shape) < 1 or math.prod(shape) > MAX_VOXELS:
+        return f"header claims an impossible size {shape}"
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        return "header has no valid orientation (affine is singular or not finite)"
+    return ""
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def judge(measurement: Measurement, settings: UsabilitySettings) -> str:
+    """Return why an image is unusable, or an empty text if it is usable.
+
+    Examples
+    --------
+    >>> judge(Measurement(shape=(256, 256, 4), spacing_mm=(0.9, 0.9, 5.0)), UsabilitySettings())
+    'has only 4 slices (shape 256 x 256 x 4); at least 10 are needed'
+    """
+    size = " x ".join(map(str, measurement.shape))
+    if measurement.error:
+        return f"cannot be read: {measurement.error}"
+    if len(measurement.shape) != 3:
+        return f"is {len(measurement.shape)}-D (shape {size}), a 3-D image is needed"
+    if measurement.units in ("micron", "meter"):
+        return f"header gives its size in {measurement.units}s, not millimetres"
+    if min(measurement.shape) < settings.min_slices:
+        return f"has only {min(measurement.shape)} slices (shape {size}); at least {settings.min_slices} are needed"
+    field = max(n * edge for n, edge in zip(measurement.shape, measurement.spacing_mm, strict=True))
+    if not FIELD_MM[0] <= field <= FIELD_MM[1]:
+        return f"field of view is {field:.4g} mm; the voxel size in the header is wrong"
+    if max(measurement.spacing_mm) > settings.max_spacing_mm:
+        return (
+            f"voxels are {max(measurement.spacing_mm):.3g} mm thick; at most {settings.max_spacing_mm:g} mm are allowed"
+        )
+    if not measurement.is_finite:
+        return "has voxels that are not finite numbers"
+    if measurement.is_constant:
+        return "is constant: all voxels have the same value"
+    return ""

@@ -1,0 +1,189 @@
+"""What became of every session: which four files to use, which of them are synthetic, and what failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row, read_coverage
+from gliofill.contrasts import Contrast
+from gliofill.images import read_json, whole_file, write_json
+
+COLUMNS = {
+    "participant_id": "Participant, with sub-.",
+    "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
+    **{
+        str(contrast): f"File to use for {contrast}, relative to this table; n/a if there is none."
+        for contrast in Contrast
+    },
+    "synthetic": "Contrasts whose file is synthetic, separated by commas; n/a if none is.",
+    "gaps": "Contrasts that stay missing, each with the reason; n/a if none does.",
+    "complete": "Whether all four files are there.",
+    "warnings": "What to look at before use; n/a if nothing.",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that did not do what was planned."""
+
+    folder: str
+    step: str
+    reason: str
+    log: str
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """One session: the state and file of each contrast.
+
+    Attributes
+    ----------
+    states
+        ``acquired``, ``flagged``, ``synthetic``, ``gap`` or ``failed``.
+    files
+        Relative to the output folder, for contrasts that have one.
+    gaps
+        Reason for each contrast without file.
+    warnings
+        Sentences.
+    """
+
+    folder: str
+    states: Mapping[Contrast, str]
+    files: Mapping[Contrast, str]
+    gaps: Mapping[Contrast, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All sessions, and what failed."""
+
+    sessions: tuple[SessionSummary, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings of all sessions."""
+        return [f"{session.folder}: {warning}" for session in self.sessions for warning in session.warnings]
+
+    @property
+    def sentence(self) -> str:
+        """The end of the story, with what to do next."""
+        complete = sum(len(session.files) == len(Contrast) for session in self.sessions)
+        synthetic = sum(state == "synthetic" for session in self.sessions for state in session.states.values())
+        text = f"{complete} of {len(self.sessions)} sessions have all four contrasts; {synthetic} images are synthetic."
+        if not self.failures:
+            return text
+        redo = " ".join(sorted({_record(failure) for failure in self.failures}))
+        return f"{text}\n{len(self.failures)} steps failed. Mend their input, then run only these again by adding: --forcerun {redo}"
+
+    def write(self, output_dir: Path) -> None:
+        """Write the table of complete contrasts with its data dictionary, and the table of failures."""
+        rows = [_table_row(session) for session in self.sessions]
+        with whole_file(output_dir / derivatives.COMPLETE) as temporary:
+            pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(temporary, sep="\t", index=False)
+        dictionary = {name: {"Description": text} for name, text in COLUMNS.items()}
+        write_json((output_dir / derivatives.COMPLETE).with_suffix(".json"), dictionary)
+        failures = [(f.folder, f.step, f.reason, f.log) for f in self.failures]
+        with whole_file(output_dir / derivatives.FAILURES) as temporary:
+            pd.DataFrame(failures, columns=["session", "step", "reason", "log"]).to_csv(
+                temporary, sep="\t", index=False
+            )
+
+
+def summarise(output_dir: Path) -> Summary:
+    """Read the coverage table and the records of all sessions, as far as they exist.
+
+    Raises
+    ------
+    GliofillError
+        If there is no coverage table.
+    """
+    rows = read_coverage(output_dir / derivatives.COVERAGE)
+    sessions, failures = [], []
+    for folder, group in groupby(rows, key=lambda row: row.folder):
+        session, failed = _summarise_session(output_dir, folder, list(group))
+        sessions.append(session)
+        failures += failed
+    return Summary(tuple(sessions), tuple(failures))
+
+
+def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[SessionSummary, list[Failure]]:
+    manifest = _read_if_there(output_dir / derivatives.session_qc(folder))
+    states: dict[Contrast, str] = {}
+    files: dict[Contrast, str] = {}
+    gaps: dict[Contrast, str] = {}
+    warnings: list[str] = list(manifest.get("Problems", ()))
+    failures: list[Failure] = []
+    for row in rows:
+        contrast = Contrast(row.contrast)
+        step, record, name = _outcome(output_dir, row, manifest)
+        if row.action == "gap":
+            states[contrast], gaps[contrast] = "gap", row.reason
+        elif record["status"] == "failed":
+            states[contrast], gaps[contrast] = "failed", record["reason"]
+            failures.append(Failure(folder, f"{step} {contrast}", record["reason"], _log(step, folder, contrast)))
+        else:
+            states[contrast] = {"use": "acquired", "impute": "synthetic"}[row.action]
+            files[contrast] = name
+            if record["status"] == "flagged":
+                states[contrast] = "flagged"
+                warnings.append(f"{contrast}: {record['reason']}")
+            if record.get("source_state") == "flagged":
+                warnings.append(f"synthetic {contrast}: its source {row.source} is flagged")
+    lesion = manifest.get("Lesion", {})
+    if lesion.get("status") == "failed":
+        failures.append(Failure(folder, "preprocess lesion", lesion["reason"], _log("preprocess", folder, None)))
+    return SessionSummary(folder, states, files, gaps, tuple(warnings)), failures
+
+
+def _outcome(output_dir: Path, row: Row, manifest: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
+    """Return the step that makes a contrast, its record, and the file that it makes."""
+    contrast = Contrast(row.contrast)
+    absent = {"status": "failed", "reason": "the step did not finish; its log tells why"}
+    if row.action == "use":
+        return (
+            "preprocess",
+            manifest.get("Contrasts", {}).get(row.contrast, absent),
+            derivatives.preprocessed(row.folder, contrast),
+        )
+    record = _read_if_there(output_dir / derivatives.imputed_qc(row.folder, contrast)) if row.action == "impute" else {}
+    return "impute", record or absent, derivatives.imputed(row.folder, contrast)
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.is_file() else {}
+
+
+def _log(step: str, folder: str, contrast: Contrast | None) -> str:
+    prefix = folder.replace("/", "_")
+    return f"logs/{step}/{prefix}_{contrast}.log" if step == "impute" else f"logs/{step}/{prefix}.log"
+
+
+def _record(failure: Failure) -> str:
+    step, what = failure.step.split(" ")
+    return (
+        derivatives.imputed_qc(failure.folder, Contrast(what))
+        if step == "impute"
+        else derivatives.session_qc(failure.folder)
+    )
+
+
+def _table_row(session: SessionSummary) -> dict[str, Any]:
+    participant, _, visit = session.folder.partition("/")
+    synthetic = [str(contrast) for contrast, state in session.states.items() if state == "synthetic"]
+    return {
+        "participant_id": participant,
+        "session_id": visit or "n/a",
+        **{str(contrast): session.files.get(contrast, "n/a") for contrast in Contrast},
+        "synthetic": ",".join(synthetic) or "n/a",
+        "gaps": "; ".join(f"{contrast}: {reason}" for contrast, reason in session.gaps.items()) or "n/a",
+        "complete": "yes" if len(session.files) == len(Contrast) else "no",
+        "warnings": "; ".join(session.warnings) or "n/a",
+    }

@@ -1,0 +1,211 @@
+"""The configuration: one frozen dataclass per section, checked against ``workflow/schemas/config.schema.yaml``."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import jsonschema
+import yaml
+
+from gliofill.errors import GliofillError
+
+
+class Section:
+    """A configuration section that travels between rules and verbs as JSON."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Make the section from a JSON object; absent keys keep their defaults.
+
+        Raises
+        ------
+        GliofillError
+            If the text is not a JSON object or has a key that the section lacks.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise GliofillError(f"--settings is not JSON ({error})") from error
+        known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+        for key in content:
+            if key not in known:
+                raise GliofillError(f"--settings: unknown key {key!r}{did_you_mean(key, known)}")
+        return cls(**content)
+
+    def to_json(self) -> str:
+        """Return the section as one line of JSON."""
+        return json.dumps(asdict(self))  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class UsabilitySettings(Section):
+    """When an acquired image counts as unusable."""
+
+    min_slices: int = 10
+    max_spacing_mm: float = 8.0
+
+
+@dataclass(frozen=True)
+class PreprocessSettings(Section):
+    """How a session is preprocessed."""
+
+    brain_mask: str = "template"
+    brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
+    head_template: str = ""
+    head_template_mask: str = ""
+    lesion_pattern: str = "derivatives/lesions/{folder}/anat/{prefix}_label-lesion_dseg.nii.gz"
+    interpolation: str = "linear"
+    bias_correction: bool = True
+
+
+@dataclass(frozen=True)
+class ImputeSettings(Section):
+    """Which models fill which gap, and how."""
+
+    models: Mapping[str, str] = field(default_factory=lambda: {"T2w-to-FLAIR": "demo", "T1post-to-T1w": "demo"})
+    device: str = "auto"
+    batch_size: int = 8
+
+
+@dataclass(frozen=True)
+class TrainSettings(Section):
+    """What the models are trained on."""
+
+    derivatives: str = ""
+    recipe: str = "paper"
+    participants: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class ThreadSettings(Section):
+    """Threads that each rule declares and obeys."""
+
+    coverage: int = 8
+    preprocess: int = 2
+    impute: int = 4
+    train: int = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole configuration."""
+
+    bids_dir: Path
+    output_dir: Path
+    work_dir: str = ""
+    participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    bids_filter: Mapping[str, Any] = field(default_factory=dict)
+    usability: UsabilitySettings = UsabilitySettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    impute: ImputeSettings = field(default_factory=ImputeSettings)
+    train: TrainSettings = TrainSettings()
+    threads: ThreadSettings = ThreadSettings()
+
+
+def share_folder() -> Path:
+    """Return the folder with Snakefile, ``workflow/``, ``config/``: package data, or the clone of an editable install."""
+    packaged = Path(str(files("gliofill"))) / "share"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2]
+
+
+def recipe_file(recipe: str) -> Path:
+    """Return the file of a recipe: a name from ``config/recipes``, or a path.
+
+    Raises
+    ------
+    GliofillError
+        If there is neither.
+    """
+    folder = share_folder() / "config" / "recipes"
+    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if recipe in known:
+        return known[recipe]
+    if not Path(recipe).is_file():
+        raise GliofillError(f"recipe {recipe!r} is neither a file nor one of {', '.join(known)}")
+    return Path(recipe)
+
+
+@cache
+def config_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration."""
+    text = (share_folder() / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
+    schema: dict[str, Any] = yaml.safe_load(text)
+    return schema
+
+
+def parse_config(config: Mapping[str, Any]) -> Settings:
+    """Check a configuration and turn it into settings.
+
+    Parameters
+    ----------
+    config
+        The merged content of configuration files and ``--config`` values.
+
+    Returns
+    -------
+    Settings
+        With absolute paths.
+
+    Raises
+    ------
+    GliofillError
+        Naming the first key that is unknown, missing or has a wrong value.
+    """
+    plain = json.loads(json.dumps(config))
+    for key in ("participants", "sessions"):
+        if isinstance(plain.get(key), str | int):  # --config participants=01 arrives as one word, or as a number
+            plain[key] = str(plain[key]).split(",")
+    errors = sorted(
+        jsonschema.Draft202012Validator(config_schema()).iter_errors(plain),
+        key=lambda e: list(map(str, e.absolute_path)),
+    )
+    if errors:
+        raise GliofillError(f"configuration: {_explain(errors[0])}")
+    plain["participants"] = tuple(label.removeprefix("sub-") for label in plain.get("participants", ()))
+    plain["sessions"] = tuple(label.removeprefix("ses-") for label in plain.get("sessions", ()))
+    sections = {
+        "usability": UsabilitySettings,
+        "preprocess": PreprocessSettings,
+        "impute": ImputeSettings,
+        "train": TrainSettings,
+        "threads": ThreadSettings,
+    }
+    for name, section in sections.items():
+        plain[name] = section(**plain.get(name, {}))  # type: ignore[operator]
+    for key in ("bids_dir", "output_dir"):
+        plain[key] = Path(plain[key]).expanduser().resolve()
+    return Settings(**plain)
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        key = next(key for key in error.instance if key not in known)
+        return f"unknown key {'.'.join(filter(None, (where, key)))!r}{did_you_mean(key, known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"key {'.'.join(filter(None, (where, missing)))!r} is missing; set it in the configuration file or with --config {missing}=…"
+    if error.validator == "enum":
+        return f"key {where!r} is {error.instance!r}; it must be one of {', '.join(map(repr, error.validator_value))}"
+    return f"key {where!r}: {error.message}"
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return the end of an error message that suggests the nearest known word, or lists all.
+
+    Examples
+    --------
+    >>> did_you_mean("bids_dri", ["bids_dir", "output_dir"])
+    '; did you mean 'bids_dir'?'
+    """
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"

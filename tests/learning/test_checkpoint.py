@@ -1,0 +1,138 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from gliofill.contrasts import TASKS, Task
+from gliofill.errors import GliofillError
+from gliofill.images import sha256
+from gliofill.learning.checkpoint import TrainingData, load_model, save_model
+from gliofill.learning.framing import Scale
+from gliofill.learning.generator import Generator
+from gliofill.learning.recipe import Recipe
+from gliofill.learning.volumes import Case, load_case
+from gliofill.quality.similarity import LinearMapping
+
+TRAINING = TrainingData(Scale(10.0, 510.0), (160, 192), LinearMapping(-0.5, 0.75), ("01", "02"), ("sub-01", "sub-02"))
+
+
+@pytest.fixture
+def network() -> Generator:
+    torch.manual_seed(0)
+    return Generator(4, 1, upsampling="resize").eval()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, network: Generator, recipe: Recipe, task: Task) -> Path:
+    return save_model(tmp_path / "model", network, task=task, recipe=recipe, training=TRAINING)
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    metadata = json.loads((folder / "model.json").read_text())
+    change(metadata)
+    (folder / "model.json").write_text(json.dumps(metadata))
+
+
+def test_a_saved_model_loads_and_predicts_identically(folder: Path, network: Generator, task: Task) -> None:
+    model = load_model(folder, task)
+    source = torch.rand(2, 1, 32, 48) * 2 - 1
+    with torch.inference_mode():
+        assert torch.equal(model.network(source), network(source))
+    assert (model.task, model.training, model.output_scale) == (task, TRAINING, Scale(10.0, 510.0))
+    assert model.sha256 == sha256(folder / "weights.safetensors")
+    assert model.model_id == f"T2w-to-FLAIR-tiny-{model.sha256[:8]}"
+    assert not model.is_demonstration
+
+
+def test_half_weights_take_half_the_space_and_predict_nearly_the_same(
+    folder: Path, tmp_path: Path, network: Generator, recipe: Recipe, task: Task
+) -> None:
+    half = dataclasses.replace(recipe, save_half=True, demonstration=True)
+    other = save_model(tmp_path / "half", network, task=task, recipe=half, training=TRAINING)
+    assert (other / "weights.safetensors").stat().st_size < 0.6 * (folder / "weights.safetensors").stat().st_size
+    model = load_model(other)
+    source = torch.rand(1, 1, 32, 48) * 2 - 1
+    assert next(model.network.parameters()).dtype == torch.float32
+    assert model.is_demonstration
+    with torch.inference_mode():
+        torch.testing.assert_close(model.network(source), network(source), rtol=0, atol=5e-3)
+
+
+def test_model_card_tells_task_data_and_floors(folder: Path) -> None:
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "**synthetic** FLAIR images from T2w images" in card
+    assert "2 sessions of 2 participants (01, 02)" in card
+    assert "10 to 510" in card
+    assert "No validation sessions were given." in card
+
+
+def test_a_model_of_another_task_is_refused(folder: Path) -> None:
+    with pytest.raises(
+        GliofillError, match=r"model\.json: the model is for T2w-to-FLAIR, one for T1post-to-T1w is needed"
+    ):
+        load_model(folder, TASKS[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(format_version=2), "format_version is 2, this gliofill reads 1"),
+        (lambda m: m.pop("format_version"), "format_version is None"),
+        (lambda m: m.pop("network"), "'network' is a required property"),
+        (lambda m: m["network"].update(width=10**9), r"network\.width: 1000000000 is greater than the maximum"),
+        (lambda m: m["network"].update(blocks=-1), r"network\.blocks: -1 is less than the minimum"),
+        (lambda m: m["network"].update(upsampling="magic"), r"network\.upsampling: 'magic' is not one of"),
+        (lambda m: m["network"].update(width=8), "has shape .*, model.json wants"),
+        (lambda m: m["network"].update(blocks=2), r"layers\.10\..* has shape .*, model.json wants"),
+        (lambda m: m["intensity"].update(output_scale=[5, 5]), "output_scale: 5, 5 does not rise"),
+        (lambda m: m["crop"].update(minimum=[161, 192]), r"crop\.minimum\.0: 161 is not a multiple of 16"),
+        (lambda m: m.update(task="T1w-to-T2w"), "task: 'T1w-to-T2w' is not one of"),
+        (lambda m: m.update(weights_sha256="0" * 64), r"weights\.safetensors: the checksum is not that of model\.json"),
+    ],
+)
+def test_unusable_metadata_is_told(folder: Path, change: Callable[[dict[str, Any]], Any], message: str) -> None:
+    edit(folder, change)
+    with pytest.raises(GliofillError, match=message) as caught:
+        load_model(folder)
+    assert str(caught.value).startswith(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_not_numbers_are_refused(folder: Path) -> None:
+    tensors = load_file(folder / "weights.safetensors")
+    tensors["output.bias"][0] = torch.nan
+    save_file(tensors, folder / "weights.safetensors")
+    edit(folder, lambda m: m.update(weights_sha256=sha256(folder / "weights.safetensors")))
+    with pytest.raises(GliofillError, match=r"output\.bias has NaN or infinite weights"):
+        load_model(folder)
+
+
+def test_missing_and_damaged_files_are_told(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(GliofillError, match=r"is not a model folder, there is no model\.json"):
+        load_model(tmp_path)
+    (folder / "weights.safetensors").write_bytes(b"damaged")
+    edit(folder, lambda m: m.update(weights_sha256=sha256(folder / "weights.safetensors")))
+    with pytest.raises(GliofillError, match=r"weights\.safetensors: cannot be read as safetensors"):
+        load_model(folder)
+    (folder / "weights.safetensors").unlink()
+    with pytest.raises(GliofillError, match=r"weights\.safetensors: no such weights file"):
+        load_model(folder)
+    (folder / "model.json").write_text("{")
+    with pytest.raises(GliofillError, match=r"model\.json: cannot be read as JSON"):
+        load_model(folder)
+
+
+def test_training_data_takes_the_median_scale_of_the_targets(cases: list[Case]) -> None:
+    volumes = [load_case(case, crop_minimum=(32, 48)) for case in cases]
+    training = TrainingData.of(volumes)
+    assert training.output_scale.high == pytest.approx(np.mean([v.target_scale.high for v in volumes]))
+    assert training.crop_minimum == (32, 48)
+    assert (training.participants, training.sessions) == (("01", "02"), ("sub-01/ses-pre", "sub-02"))
+    assert training.linear.slope == pytest.approx(-1, abs=0.02)  # the generated target falls as the source rises
+    assert training.linear.intercept == pytest.approx(1, abs=0.02)

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from torch import nn
+
+from gliofill.learning.discriminator import Discriminator
+from gliofill.learning.generator import Generator
+from gliofill.learning.normalisation import InstanceNorm
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_generator_has_the_published_number_of_parameters(upsampling: str) -> None:
+    weights = 49 * 64 + 9 * 64 * 128 + 9 * 128 * 256 + 9 * 2 * (9 * 256 * 256) + 9 * 256 * 128 + 9 * 128 * 64 + 49 * 64
+    biases = 64 + 128 + 256 + 9 * 2 * 256 + 128 + 64 + 1
+    assert weights + biases == 11_365_633  # 11.37 M
+    assert count(Generator(64, 9, upsampling=upsampling)) == weights + biases
+
+
+def test_discriminator_has_the_published_number_of_parameters() -> None:
+    weights = 16 * (2 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+    assert count(Discriminator(64)) == weights + 64 + 128 + 256 + 512 + 1
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_generator_keeps_the_size_of_slices_and_stays_in_range(upsampling: str) -> None:
+    output = Generator(4, 1, upsampling=upsampling)(torch.rand(3, 1, 32, 48) * 2 - 1)
+    assert output.shape == (3, 1, 32, 48)
+    assert output.dtype == torch.float32
+    assert output.abs().max() < 1
+
+
+def test_unknown_upsampling_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown upsampling 'bilinear'"):
+        Generator(4, 1, upsampling="bilinear")
+
+
+def test_initial_weights_have_the_published_spread() -> None:
+    torch.manual_seed(0)
+    for network in (Generator(16, 2), Discriminator(16)):
+        weights = torch.cat([p.detach().flatten() for name, p in network.named_parameters() if name.endswith("weight")])
+        assert weights.mean().abs() < 1e-3
+        assert weights.std().item() == pytest.approx(0.02, rel=0.03)
+        assert not any(p.any() for name, p in network.named_parameters() if name.endswith("bias"))
+
+
+def test_discriminator_sees_patches_of_70_pixels() -> None:
+    network = Discriminator(2)
+    for index, layer in enumerate(network.layers):
+        if isinstance(layer, InstanceNorm):
+            network.layers[index] = nn.Identity()  # its statistics see the whole slice
+    image = torch.rand(1, 1, 192, 192, requires_grad=True)
+    logits = network(torch.rand(1, 1, 192, 192), image)
+    assert logits.shape == (1, 1, 22, 22)
+    logits[0, 0, 11, 11].backward()
+    assert image.grad is not None
+    rows = image.grad[0, 0].abs().sum(dim=1).nonzero()
+    columns = image.grad[0, 0].abs().sum(dim=0).nonzero()
+    assert rows.max() - rows.min() + 1 == 70
+    assert columns.max() - columns.min() + 1 == 70
+
+
+def test_discriminator_looks_at_the_source_too() -> None:
+    network, image = Discriminator(4), torch.rand(1, 1, 64, 64)
+    assert not torch.allclose(network(image, image), network(1 - image, image))
+
+
+def test_normalisation_equals_that_of_pytorch() -> None:
+    x = torch.randn(2, 5, 6, 7) * 3 + 10
+    torch.testing.assert_close(InstanceNorm()(x), nn.InstanceNorm2d(5)(x), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["rows", "channels last"])
+def test_gradient_of_the_normalisation_is_exact(memory_format: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 5, dtype=torch.float64).contiguous(memory_format=memory_format).requires_grad_()
+    assert torch.autograd.gradcheck(InstanceNorm(), (x,))
+
+
+def test_gradient_of_the_normalisation_survives_a_large_mean() -> None:
+    torch.manual_seed(0)
+    x = (torch.randn(1, 2, 8, 8) + 100).requires_grad_()
+    weights = torch.randn(1, 2, 8, 8)
+    (own,) = torch.autograd.grad((InstanceNorm()(x) * weights).sum(), x)
+    (reference,) = torch.autograd.grad((nn.functional.instance_norm(x) * weights).sum(), x)
+    torch.testing.assert_close(own, reference, rtol=0, atol=1e-4)
