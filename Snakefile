@@ -1,0 +1,28 @@
+"""gliofill: from a BIDS dataset to a complete set of four MRI contrasts per session.
+
+The stages stand in workflow/rules. Every rule is one call of a `gliofill` verb, so that each step can be run by hand.
+"""
+
+from pathlib import Path
+
+
+configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/coverage.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/impute.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/train.smk"
+
+
+rule all:
+    """The complete cohort: tables, pictures, and a verdict that fails as long as any step did."""
+    default_target: True
+    input:
+        "logs/verdict.txt",
+
+
+onerror:
+    shell("gliofill status --no-verdict . || true")

@@ -1,9 +1,11 @@
 """The command line: one verb per rule, and the BIDS-App form ``gliofill BIDS_DIR OUTPUT_DIR participant``.
 
-Verbs import what they need when they run: ``gliofill scan`` starts at once, and thread limits are set before ITK and torch load.
+Verbs import what they need when they run: ``gliofill scan`` starts at once, and threads are limited before ITK and torch
+load.
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -50,7 +52,7 @@ def scan(arguments: argparse.Namespace) -> int:
     from gliofill.bids.scan import scan_dataset
     from gliofill.terminal import print_scan
 
-    bids_filter = _read_filter(arguments.bids_filter_file)
+    bids_filter = read_filter(arguments.bids_filter)
     dataset = scan_dataset(
         arguments.bids_dir,
         participants=arguments.participant_label,
@@ -71,7 +73,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     from gliofill.terminal import progress
 
     check_output(arguments.bids_dir, arguments.output_dir)
-    bids_filter = _read_filter(arguments.bids_filter_file)
+    bids_filter = read_filter(arguments.bids_filter)
     dataset = scan_dataset(
         arguments.bids_dir,
         participants=arguments.participant_label,
@@ -190,10 +192,23 @@ VERBS: dict[str, Verb] = {
 }
 
 
-def _read_filter(path: Path | None) -> dict[str, Any] | None:
+def read_filter(text: str) -> dict[str, Any]:
+    """Return a BIDS filter given as JSON text, or as the path of a JSON file.
+
+    Raises
+    ------
+    GliofillError
+        If it is neither.
+    """
     from gliofill.images import read_json
 
-    return read_json(path) if path else None
+    if not text.lstrip().startswith("{"):
+        return read_json(Path(text))
+    try:
+        content: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise GliofillError(f"--bids-filter: is not JSON ({error})") from error
+    return content
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -231,10 +246,10 @@ def _parser() -> argparse.ArgumentParser:
     add["train"].add_argument("--task", choices=tasks, required=True)
     add["train"].add_argument("--recipe", default="paper", help="name of a recipe, or path of a YAML file")
     add["train"].add_argument(
-        "--participant-label", nargs="+", default=[], help="only these; all but the validation ones by default"
+        "--participant-label", nargs="*", default=[], help="only these; all but the validation ones by default"
     )
     add["train"].add_argument(
-        "--validation-label", nargs="+", default=[], help="held out for the scores of the model card"
+        "--validation-label", nargs="*", default=[], help="held out for the scores of the model card"
     )
     add["train"].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add["demo"].add_argument("folder", type=Path, help="new folder for the cohort")
@@ -245,8 +260,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose participants, sessions and images."""
-    parser.add_argument("--participant-label", nargs="+", default=[], metavar="LABEL", help="with or without sub-")
-    parser.add_argument("--session-label", nargs="+", default=[], metavar="LABEL", help="with or without ses-")
+    parser.add_argument("--participant-label", nargs="*", default=[], metavar="LABEL", help="with or without sub-")
+    parser.add_argument("--session-label", nargs="*", default=[], metavar="LABEL", help="with or without ses-")
     parser.add_argument(
         "--bids-filter-file", type=Path, metavar="JSON", help="entities that an image must have, per contrast"
     )

@@ -6,36 +6,18 @@ from typing import Any
 from gliofill import __version__
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
-from gliofill.contrasts import Contrast, Task, task_filling
+from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.errors import GliofillError
 from gliofill.images import is_same_grid, read_image, read_json, sha256, write_image, write_json
 from gliofill.imputation import predict_volume, select_device
 from gliofill.learning.checkpoint import Model, load_model
+from gliofill.models import model_folder
 from gliofill.settings import ImputeSettings
 
 DEMONSTRATION_WARNING = (
     "Made by a demonstration model that was trained on a handful of patients: it shows how the program works. "
     "Do not use this image in research; train a model on your own cohort."
 )
-
-
-def model_folder(task: Task, settings: ImputeSettings) -> Path:
-    """Return the folder of the model that is configured for a task.
-
-    Raises
-    ------
-    GliofillError
-        If none is configured, or the folder does not exist.
-    """
-    choice = settings.models.get(task.name, "none")
-    if choice == "demo":
-        return Path(__file__).parent / "models" / task.name
-    if choice == "none":
-        raise GliofillError(f"impute.models.{task.name}: no model is configured")
-    folder = Path(choice).expanduser()
-    if not folder.is_dir():
-        raise GliofillError(f"impute.models.{task.name}: {folder}: no such folder")
-    return folder
 
 
 def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettings) -> dict[str, Any]:
@@ -66,7 +48,7 @@ def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettin
     """
     task = task_filling(target)
     if task is None:
-        raise GliofillError(f"{target} cannot be synthesised honestly; only {', '.join(sorted({'FLAIR', 'T1w'}))} can")
+        raise GliofillError(f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can")
     row = _planned(output_dir, folder, target)
     model = load_model(model_folder(task, settings), task)
     record: dict[str, Any] = {

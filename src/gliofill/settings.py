@@ -141,13 +141,15 @@ def config_schema() -> dict[str, Any]:
     return schema
 
 
-def parse_config(config: Mapping[str, Any]) -> Settings:
+def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settings:
     """Check a configuration and turn it into settings.
 
     Parameters
     ----------
     config
         The merged content of configuration files and ``--config`` values.
+    start
+        Folder that relative paths start from; the current one if None.
 
     Returns
     -------
@@ -181,7 +183,7 @@ def parse_config(config: Mapping[str, Any]) -> Settings:
     for name, section in sections.items():
         plain[name] = section(**plain.get(name, {}))  # type: ignore[operator]
     for key in ("bids_dir", "output_dir"):
-        plain[key] = Path(plain[key]).expanduser().resolve()
+        plain[key] = ((start or Path.cwd()) / Path(plain[key]).expanduser()).resolve()
     return Settings(**plain)
 
 

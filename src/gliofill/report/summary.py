@@ -162,8 +162,8 @@ def _read_if_there(path: Path) -> dict[str, Any]:
 
 
 def _log(step: str, folder: str, contrast: Contrast | None) -> str:
-    prefix = folder.replace("/", "_")
-    return f"logs/{step}/{prefix}_{contrast}.log" if step == "impute" else f"logs/{step}/{prefix}.log"
+    name = folder.replace("/", "_") + (f"_{contrast}" if step == "impute" else "")
+    return f"logs/{step}/{folder}/{name}.log"
 
 
 def _record(failure: Failure) -> str:

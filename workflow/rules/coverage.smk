@@ -1,0 +1,23 @@
+checkpoint coverage:
+    """Which contrast of which session is there, missing or unusable; runs again when the dataset changes."""
+    input:
+        state=".gliofill/dataset.txt",
+    output:
+        table=derivatives.COVERAGE,
+    log:
+        "logs/coverage/coverage.log",
+    threads: SETTINGS.threads.coverage
+    resources:
+        mem_mb=2000,
+    params:
+        bids_dir=BIDS_DIR,
+        settings=SETTINGS.usability.to_json(),
+        fill=[task.name for task in MODELS],
+        participants=list(SETTINGS.participants),
+        sessions=list(SETTINGS.sessions),
+        bids_filter=json.dumps(SETTINGS.bids_filter),
+        version=__version__,
+    shell:
+        "gliofill coverage {params.bids_dir:q} . --settings {params.settings:q} --fill {params.fill:q} "
+        "--participant-label {params.participants:q} --session-label {params.sessions:q} "
+        "--bids-filter {params.bids_filter:q} --threads {threads} >{log} 2>&1 || {{ cat {log} >&2; exit 1; }}"

@@ -1,0 +1,20 @@
+rule impute:
+    """Synthesise one missing contrast of one session; on a GPU if there is one, one job per card."""
+    input:
+        session="{folder}/anat/{prefix}_desc-contrasts_qc.json",
+    output:
+        record="{folder}/anat/{prefix}_desc-imputed{contrast}_qc.json",
+    log:
+        "logs/impute/{folder}/{prefix}_{contrast}.log",
+    threads: SETTINGS.threads.impute
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=30,
+    params:
+        settings=SETTINGS.impute.to_json(),
+        model=lambda wildcards: MODELS[task_filling(Contrast(wildcards.contrast))],
+        version=__version__,
+    shell:
+        "gliofill impute . {wildcards.folder} {wildcards.contrast} --settings {params.settings:q} "
+        "--threads {threads} >{log} 2>&1"

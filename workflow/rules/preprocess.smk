@@ -1,0 +1,20 @@
+rule preprocess:
+    """N4, brain mask, rigid registration, one resampling: the usable contrasts of one session."""
+    input:
+        images=raw_images,
+    output:
+        record="{folder}/anat/{prefix}_desc-contrasts_qc.json",
+    log:
+        "logs/preprocess/{folder}/{prefix}.log",
+    threads: SETTINGS.threads.preprocess
+    resources:
+        mem_mb=lambda wildcards, threads: 1500 + 1500 * threads,
+        runtime=60,
+    params:
+        bids_dir=BIDS_DIR,
+        settings=SETTINGS.preprocess.to_json(),
+        work_dir=f"--work-dir {WORK_DIR}" if WORK_DIR else "",
+        version=__version__,
+    shell:
+        "gliofill preprocess {params.bids_dir:q} . {wildcards.folder} --settings {params.settings:q} "
+        "{params.work_dir} --threads {threads} >{log} 2>&1"
