@@ -263,7 +263,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--participant-label", nargs="*", default=[], metavar="LABEL", help="with or without sub-")
     parser.add_argument("--session-label", nargs="*", default=[], metavar="LABEL", help="with or without ses-")
     parser.add_argument(
-        "--bids-filter-file", type=Path, metavar="JSON", help="entities that an image must have, per contrast"
+        "--bids-filter", default="{}", metavar="JSON", help="entities that an image must have, per contrast; text or file"
     )
 
 

@@ -101,6 +101,8 @@ def record_dataset_state(bids_dir: Path, output_dir: Path) -> None:
     """
     if not bids_dir.is_dir():
         raise GliofillError(f"bids_dir {bids_dir}: no such folder")
+    if not any(bids_dir.glob("sub-*")):
+        raise GliofillError(f"bids_dir {bids_dir}: has no sub-* folder; give the folder of a BIDS dataset")
     digest = hashlib.sha256()
     for line in sorted(_file_states(bids_dir)):
         digest.update(line.encode("utf-8", "surrogateescape"))

@@ -51,6 +51,11 @@ wildcard_constraints:
     task="|".join(task.name for task in TASKS),
 
 
+def literal(value):
+    """Keep braces in a parameter from being read as wildcards."""
+    return lambda wildcards: value
+
+
 def session_of(prefix):
     """Turn sub-X_ses-Y, as in file names, into sub-X/ses-Y."""
     return prefix.replace("_ses-", "/ses-")

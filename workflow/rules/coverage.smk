@@ -10,12 +10,12 @@ checkpoint coverage:
     resources:
         mem_mb=2000,
     params:
-        bids_dir=BIDS_DIR,
-        settings=SETTINGS.usability.to_json(),
+        bids_dir=literal(BIDS_DIR),
+        settings=literal(SETTINGS.usability.to_json()),
         fill=[task.name for task in MODELS],
         participants=list(SETTINGS.participants),
         sessions=list(SETTINGS.sessions),
-        bids_filter=json.dumps(SETTINGS.bids_filter),
+        bids_filter=literal(json.dumps(SETTINGS.bids_filter)),
         version=__version__,
     shell:
         "gliofill coverage {params.bids_dir:q} . --settings {params.settings:q} --fill {params.fill:q} "

@@ -12,7 +12,7 @@ rule impute:
         mem_mb=6000,
         runtime=30,
     params:
-        settings=SETTINGS.impute.to_json(),
+        settings=literal(SETTINGS.impute.to_json()),
         model=lambda wildcards: MODELS[task_filling(Contrast(wildcards.contrast))],
         version=__version__,
     shell:

@@ -11,8 +11,8 @@ rule preprocess:
         mem_mb=lambda wildcards, threads: 1500 + 1500 * threads,
         runtime=60,
     params:
-        bids_dir=BIDS_DIR,
-        settings=SETTINGS.preprocess.to_json(),
+        bids_dir=literal(BIDS_DIR),
+        settings=literal(SETTINGS.preprocess.to_json()),
         work_dir=f"--work-dir {WORK_DIR}" if WORK_DIR else "",
         version=__version__,
     shell:

@@ -11,8 +11,8 @@ rule train:
         runtime=1440,
     params:
         folder=lambda wildcards, output: str(Path(output.model).parent),
-        derivatives=SETTINGS.train.derivatives or str(SETTINGS.output_dir),
-        recipe=RECIPE,
+        derivatives=literal(SETTINGS.train.derivatives or str(SETTINGS.output_dir)),
+        recipe=literal(RECIPE),
         device=SETTINGS.train.device,
         participants=list(SETTINGS.train.participants),
         validation=list(SETTINGS.train.validation),

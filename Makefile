@@ -1,0 +1,46 @@
+# make demo: set up, generate a cohort, complete it.   make test: set up, run every test.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# a folder of real images for the tests that need some; without it these tests say that they were left out
+export GLIOFILL_TEST_DATA ?= $(wildcard $(abspath ../shared/data))
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PATH := $(abspath $(BIN)):$(PATH)
+CORES ?= $(shell nproc)
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/run.stamp
+	@start=$$(date +%s); \
+	rm -rf demo && \
+	gliofill demo demo/bids --sessions 5 --seed 0 && \
+	snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules </dev/null && \
+	echo && column -t -s "$$(printf '\t')" demo/derivatives/desc-contrasts_coverage.tsv | cut -c1-150 && \
+	echo && cut -f1-2,7-9 demo/derivatives/desc-complete_contrasts.tsv && \
+	echo && cat demo/derivatives/logs/verdict.txt && \
+	echo "Results: demo/derivatives, pictures: demo/derivatives/sub-*/figures (took $$(( $$(date +%s) - start )) s)"
+
+test: $(VENV)/test.stamp
+	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
+	pytest --durations=15
+
+lint: $(VENV)/test.stamp
+	ruff check --fix . && ruff format . && snakefmt Snakefile workflow && mypy && lint-imports
+
+bench: $(VENV)/test.stamp
+	python benchmarks/scan.py
+
+clean:
+	rm -rf $(VENV) demo
+
+# torch first: what depends on it must not choose another build
+$(VENV)/run.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.lock)
+	$(BIN)/pip install --quiet -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.lock
+	$(BIN)/pip install --quiet -r requirements-test.lock
+	touch $@

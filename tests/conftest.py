@@ -1,0 +1,35 @@
+"""Fixtures that several test files share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_snakemake(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake on the project's Snakefile as a user would, without a terminal."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("GLIOFILL_START", None)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *words]
+    return subprocess.run(
+        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1200, check=False
+    )
+
+
+def run_gliofill(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "gliofill.cli", *words]
+    return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1200, check=False)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real images, or leave the test out where there is none."""
+    folder = os.environ.get("GLIOFILL_TEST_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("GLIOFILL_TEST_DATA names no folder of real images")
+    return Path(folder)

@@ -1,0 +1,186 @@
+"""The whole path on the demonstration cohort: one real run, against the known truth."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from nibabel.affines import apply_affine
+
+from gliofill.bids import derivatives
+from gliofill.contrasts import Contrast
+from gliofill.phantom import generate_cohort
+from gliofill.preprocess.rigid import read_matrix
+from gliofill.quality.alignment import dice
+from tests.conftest import ROOT, run_gliofill, run_snakemake
+
+GAPS = {
+    "sub-01": {},
+    "sub-02": {"FLAIR": "synthetic"},
+    "sub-03": {"T1w": "synthetic"},
+    "sub-04": {"FLAIR": "synthetic"},
+    "sub-05": {"T2w": "gap", "FLAIR": "gap"},
+}
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def bids(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cohort") / "bids"
+    generate_cohort(folder, sessions=5, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(bids: Path) -> dict[str, str]:
+    return checksums(bids)
+
+
+@pytest.fixture(scope="module")
+def output(bids: Path, before: dict[str, str]) -> Path:
+    folder = bids.parent / "derivatives"
+    run = run_snakemake("--config", f"bids_dir={bids}", f"output_dir={folder}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def truth(bids: Path, session: str, contrast: Contrast) -> np.ndarray:
+    """Return the matrix from anatomy to the contrast's own space, RAS mm."""
+    file = bids / "derivatives" / "truth" / session / "anat" / f"{session}_desc-truth_transforms.json"
+    return np.array(json.loads(file.read_text())["Transforms"][str(contrast)])
+
+
+def test_every_gap_has_the_planned_end(output: Path) -> None:
+    table = pd.read_csv(output / derivatives.COMPLETE, sep="\t", keep_default_na=False).set_index("participant_id")
+    for session, expected in GAPS.items():
+        synthetic = {name for name, state in expected.items() if state == "synthetic"}
+        gaps = {name for name, state in expected.items() if state == "gap"}
+        assert set(table.loc[session, "synthetic"].split(",")) - {"n/a"} == synthetic
+        assert {contrast for contrast in Contrast if table.loc[session, contrast] == "n/a"} == gaps
+        for contrast in set(Contrast) - gaps:
+            assert (output / table.loc[session, contrast]).is_file()
+
+
+def test_synthetic_images_say_so_in_name_sidecar_and_header(output: Path) -> None:
+    names = [derivatives.imputed("sub-02", Contrast.FLAIR), derivatives.imputed("sub-03", Contrast.T1W)]
+    for name in names:
+        sidecar = json.loads((output / derivatives.sidecar(name)).read_text())
+        assert "desc-imputed" in name and sidecar["Synthetic"] is True and sidecar["ImputationReason"]
+        assert bytes(nib.load(output / name).header["descrip"].item()).startswith(b"synthetic")
+
+
+def test_imputed_geometry_equals_its_source(output: Path) -> None:
+    for session, source, target in (("sub-02", Contrast.T2W, Contrast.FLAIR), ("sub-03", Contrast.T1POST, Contrast.T1W)):
+        made = nib.load(output / derivatives.imputed(session, target))
+        given = nib.load(output / derivatives.preprocessed(session, source))
+        assert made.shape == given.shape
+        np.testing.assert_array_equal(made.affine, given.affine)
+        assert made.get_data_dtype() == np.float32 and np.isfinite(made.get_fdata()).all()
+
+
+@pytest.mark.parametrize("session", GAPS)
+def test_contrasts_lie_within_half_a_millimetre_of_the_truth(bids: Path, output: Path, session: str) -> None:
+    mask = nib.load(bids / "derivatives" / "truth" / session / "anat" / f"{session}_space-individual_desc-brain_mask.nii.gz")
+    points = apply_affine(mask.affine, np.argwhere(mask.get_fdata() > 0)[::97])
+    to_anatomy = {}
+    for contrast in Contrast:
+        file = output / derivatives.transform(session, contrast)
+        if file.is_file():
+            # template -> contrast by us, contrast -> anatomy by the truth: the same for all contrasts if they are aligned
+            to_anatomy[contrast] = np.linalg.inv(truth(bids, session, contrast)) @ read_matrix(file)
+    assert Contrast.T1POST in to_anatomy and len(to_anatomy) >= 2
+    reference = json.loads((output / derivatives.session_qc(session)).read_text())["Reference"]
+    template = apply_affine(np.linalg.inv(to_anatomy[Contrast(reference)]), points)
+    for contrast, matrix in to_anatomy.items():
+        error = np.linalg.norm(apply_affine(matrix, template) - points, axis=1).mean()
+        assert error <= 0.5, f"{session} {contrast}: {error:.2f} mm"
+
+
+@pytest.mark.parametrize("session", GAPS)
+def test_brain_masks_match_the_truth(bids: Path, output: Path, session: str) -> None:
+    mask = nib.load(output / derivatives.brain_mask(session))
+    true = nib.load(bids / "derivatives" / "truth" / session / "anat" / f"{session}_space-T1post_desc-brain_mask.nii.gz")
+    matrix = read_matrix(output / derivatives.transform(session, Contrast.T1POST))
+    where = np.indices(mask.shape).reshape(3, -1).T
+    native = np.rint(apply_affine(np.linalg.inv(true.affine) @ matrix @ mask.affine, where)).astype(int)
+    inside = ((native >= 0) & (native < true.shape)).all(axis=1)
+    carried = np.zeros(len(where), dtype=bool)
+    carried[inside] = true.get_fdata()[tuple(native[inside].T)] > 0
+    assert dice(mask.get_fdata() > 0, carried.reshape(mask.shape)) >= 0.95
+
+
+def test_raw_dataset_is_untouched(bids: Path, before: dict[str, str], output: Path) -> None:
+    assert checksums(bids) == before
+
+
+def test_derivatives_pass_the_bids_validator(output: Path) -> None:
+    validator = Path(sys.executable).parent / "bids-validator-deno"
+    run = subprocess.run([validator, "--json", output], capture_output=True, text=True, check=False)
+    issues = json.loads(run.stdout)["issues"]["issues"]
+    assert not issues, json.dumps(issues, indent=1)[:3000]
+
+
+def test_nothing_is_left_of_temporary_files(output: Path) -> None:
+    assert not list(output.rglob(".tmp-*")) and not list((output / ".gliofill").glob("work/*"))
+
+
+def test_second_run_does_nothing_and_one_changed_image_reruns_its_session_alone(bids: Path, output: Path) -> None:
+    words = ("--config", f"bids_dir={bids}", f"output_dir={output}", "--dry-run")
+    assert "Nothing to be done" in (run := run_snakemake(*words)).stdout + run.stderr
+    image = bids / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
+    os.utime(image)
+    words = words[:-1]
+    changed = run_snakemake(*words)
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    redone = [line for line in (changed.stdout + changed.stderr).splitlines() if "output:" in line and "contrasts_qc" in line]
+    assert len(redone) == 1 and "sub-01" in redone[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("bids_dir=/nowhere", "output_dir={tmp}/o"), "bids_dir /nowhere: no such folder"),
+        (("bids_dir={tmp}", "output_dir={tmp}/o", "bids_dri=x"), "unknown key 'bids_dri'; did you mean 'bids_dir'?"),
+        (("bids_dir={tmp}", "output_dir={tmp}/o"), "sub-"),
+        (
+            ("bids_dir={tmp}", "output_dir={tmp}/o", "impute={{models: {{T2w-to-FLAIR: {models}/T1post-to-T1w}}}}"),
+            "the model is for T1post-to-T1w",
+        ),
+    ],
+    ids=["missing folder", "unknown key", "no session", "model for the wrong task"],
+)
+def test_bad_input_gets_one_clear_line_and_a_nonzero_exit(tmp_path: Path, words: tuple[str, ...], expected: str) -> None:
+    models = ROOT / "src" / "gliofill" / "models"
+    run = run_snakemake("--config", *(word.format(tmp=tmp_path, models=models) for word in words))
+    assert run.returncode != 0
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if "gliofill:" in line]
+    assert lines and expected in lines[0]
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_damaged_images_are_unusable_with_a_reason(tmp_path: Path) -> None:
+    anat = tmp_path / "bids" / "sub-01" / "anat"
+    anat.mkdir(parents=True)
+    (anat / "sub-01_T1w.nii.gz").write_text("not an image")
+    nib.save(nib.Nifti1Image(np.ones((20, 20, 20, 3), dtype=np.int16), np.eye(4)), anat / "sub-01_T2w.nii.gz")
+    run = run_gliofill("coverage", str(tmp_path / "bids"), str(tmp_path / "out"))
+    assert run.returncode == 0, run.stderr
+    table = pd.read_csv(tmp_path / "out" / derivatives.COVERAGE, sep="\t").set_index("contrast")
+    assert table.loc["T1w", "status"] == "unusable" and "cannot be read" in table.loc["T1w", "reason"]
+    assert table.loc["T2w", "status"] == "unusable" and "4-D" in table.loc["T2w", "reason"]
+    assert table.loc["FLAIR", "status"] == "missing"
+
+
