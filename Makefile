@@ -13,7 +13,7 @@ CORES ?= $(shell nproc)
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
 	rm -rf demo && \
-	gliofill demo demo/bids --sessions 5 --seed 0 && \
+	gliofill demo demo/bids --sessions 5 --seed 0 --processes 2 && \
 	snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules </dev/null && \
 	echo && column -t -s "$$(printf '\t')" demo/derivatives/desc-contrasts_coverage.tsv | cut -c1-150 && \
 	echo && cut -f1-2,7-9 demo/derivatives/desc-complete_contrasts.tsv && \

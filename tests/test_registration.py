@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
 from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.brain import built_in_template, carry_mask
 from gliofill.preprocess.registration import register, resample
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
-from gliofill.errors import GliofillError
 from gliofill.quality.alignment import dice, mutual_information
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from nibabel.affines import apply_affine
+from tests.conftest import ROOT, run_gliofill, run_snakemake
 
 from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
 from gliofill.phantom import generate_cohort
 from gliofill.preprocess.rigid import read_matrix
 from gliofill.quality.alignment import dice
-from tests.conftest import ROOT, run_gliofill, run_snakemake
 
 GAPS = {
     "sub-01": {},
@@ -40,7 +40,7 @@ def checksums(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def bids(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort") / "bids"
-    generate_cohort(folder, sessions=5, seed=0)
+    generate_cohort(folder, sessions=5, seed=0, processes=2)
     return folder
 
 
@@ -83,7 +83,10 @@ def test_synthetic_images_say_so_in_name_sidecar_and_header(output: Path) -> Non
 
 
 def test_imputed_geometry_equals_its_source(output: Path) -> None:
-    for session, source, target in (("sub-02", Contrast.T2W, Contrast.FLAIR), ("sub-03", Contrast.T1POST, Contrast.T1W)):
+    for session, source, target in (
+        ("sub-02", Contrast.T2W, Contrast.FLAIR),
+        ("sub-03", Contrast.T1POST, Contrast.T1W),
+    ):
         made = nib.load(output / derivatives.imputed(session, target))
         given = nib.load(output / derivatives.preprocessed(session, source))
         assert made.shape == given.shape
@@ -93,13 +96,16 @@ def test_imputed_geometry_equals_its_source(output: Path) -> None:
 
 @pytest.mark.parametrize("session", GAPS)
 def test_contrasts_lie_within_half_a_millimetre_of_the_truth(bids: Path, output: Path, session: str) -> None:
-    mask = nib.load(bids / "derivatives" / "truth" / session / "anat" / f"{session}_space-individual_desc-brain_mask.nii.gz")
+    mask = nib.load(
+        bids / "derivatives" / "truth" / session / "anat" / f"{session}_space-individual_desc-brain_mask.nii.gz"
+    )
     points = apply_affine(mask.affine, np.argwhere(mask.get_fdata() > 0)[::97])
     to_anatomy = {}
     for contrast in Contrast:
         file = output / derivatives.transform(session, contrast)
         if file.is_file():
-            # template -> contrast by us, contrast -> anatomy by the truth: the same for all contrasts if they are aligned
+            # template -> contrast by us, contrast -> anatomy by the truth: the same for all contrasts if they are
+            # aligned
             to_anatomy[contrast] = np.linalg.inv(truth(bids, session, contrast)) @ read_matrix(file)
     assert Contrast.T1POST in to_anatomy and len(to_anatomy) >= 2
     reference = json.loads((output / derivatives.session_qc(session)).read_text())["Reference"]
@@ -112,7 +118,9 @@ def test_contrasts_lie_within_half_a_millimetre_of_the_truth(bids: Path, output:
 @pytest.mark.parametrize("session", GAPS)
 def test_brain_masks_match_the_truth(bids: Path, output: Path, session: str) -> None:
     mask = nib.load(output / derivatives.brain_mask(session))
-    true = nib.load(bids / "derivatives" / "truth" / session / "anat" / f"{session}_space-T1post_desc-brain_mask.nii.gz")
+    true = nib.load(
+        bids / "derivatives" / "truth" / session / "anat" / f"{session}_space-T1post_desc-brain_mask.nii.gz"
+    )
     matrix = read_matrix(output / derivatives.transform(session, Contrast.T1POST))
     where = np.indices(mask.shape).reshape(3, -1).T
     native = np.rint(apply_affine(np.linalg.inv(true.affine) @ matrix @ mask.affine, where)).astype(int)
@@ -145,7 +153,9 @@ def test_second_run_does_nothing_and_one_changed_image_reruns_its_session_alone(
     words = words[:-1]
     changed = run_snakemake(*words)
     assert changed.returncode == 0, changed.stdout + changed.stderr
-    redone = [line for line in (changed.stdout + changed.stderr).splitlines() if "output:" in line and "contrasts_qc" in line]
+    redone = [
+        line for line in (changed.stdout + changed.stderr).splitlines() if "output:" in line and "contrasts_qc" in line
+    ]
     assert len(redone) == 1 and "sub-01" in redone[0]
 
 
@@ -162,7 +172,9 @@ def test_second_run_does_nothing_and_one_changed_image_reruns_its_session_alone(
     ],
     ids=["missing folder", "unknown key", "no session", "model for the wrong task"],
 )
-def test_bad_input_gets_one_clear_line_and_a_nonzero_exit(tmp_path: Path, words: tuple[str, ...], expected: str) -> None:
+def test_bad_input_gets_one_clear_line_and_a_nonzero_exit(
+    tmp_path: Path, words: tuple[str, ...], expected: str
+) -> None:
     models = ROOT / "src" / "gliofill" / "models"
     run = run_snakemake("--config", *(word.format(tmp=tmp_path, models=models) for word in words))
     assert run.returncode != 0
@@ -182,5 +194,3 @@ def test_damaged_images_are_unusable_with_a_reason(tmp_path: Path) -> None:
     assert table.loc["T1w", "status"] == "unusable" and "cannot be read" in table.loc["T1w", "reason"]
     assert table.loc["T2w", "status"] == "unusable" and "4-D" in table.loc["T2w", "reason"]
     assert table.loc["FLAIR", "status"] == "missing"
-
-

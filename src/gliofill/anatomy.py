@@ -183,6 +183,6 @@ def stretch(coarse: NDArray[np.float32], steps: Sequence[int], shape: tuple[int,
     return coarse
 
 
-def _apply(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _apply(matrix: NDArray[np.floating], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a (4, 4) matrix to points of shape (3, I, J, K)."""
     return np.tensordot(matrix[:3, :3], points, axes=1) + matrix[:3, 3].reshape(3, 1, 1, 1)

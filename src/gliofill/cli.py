@@ -1,20 +1,20 @@
 """The command line: one verb per rule, and the BIDS-App form ``gliofill BIDS_DIR OUTPUT_DIR participant``.
 
-Verbs import what they need when they run: ``gliofill scan`` starts at once, and threads are limited before ITK and torch
+Verbs import what they need when they run: ``gliofill scan`` starts at once, and threads are limited before ITK and
+torch
 load.
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from gliofill import __version__
 from gliofill.contrasts import TASKS, Contrast, find_task
 from gliofill.errors import GliofillError
+from gliofill.options import add_selection, read_filter
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -183,7 +183,7 @@ def demo(arguments: argparse.Namespace) -> int:
     limit_threads(1)
     from gliofill.phantom import generate_cohort
 
-    generate_cohort(arguments.folder, sessions=arguments.sessions, seed=arguments.seed)
+    generate_cohort(arguments.folder, sessions=arguments.sessions, seed=arguments.seed, processes=arguments.processes)
     return 0
 
 
@@ -192,29 +192,10 @@ VERBS: dict[str, Verb] = {
 }
 
 
-def read_filter(text: str) -> dict[str, Any]:
-    """Return a BIDS filter given as JSON text, or as the path of a JSON file.
-
-    Raises
-    ------
-    GliofillError
-        If it is neither.
-    """
-    from gliofill.images import read_json
-
-    if not text.lstrip().startswith("{"):
-        return read_json(Path(text))
-    try:
-        content: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise GliofillError(f"--bids-filter: is not JSON ({error})") from error
-    return content
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gliofill",
-        description="Completes glioma MRI cohorts. BIDS-App form: gliofill BIDS_DIR OUTPUT_DIR {participant,group} [options]",
+        description="Completes glioma MRI cohorts. As a BIDS-App: gliofill BIDS_DIR OUTPUT_DIR participant",
     )
     parser.add_argument("--version", action="version", version=f"gliofill {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
@@ -254,17 +235,9 @@ def _parser() -> argparse.ArgumentParser:
     add["train"].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add["demo"].add_argument("folder", type=Path, help="new folder for the cohort")
     add["demo"].add_argument("--sessions", type=int, default=5)
+    add["demo"].add_argument("--processes", type=int, default=1, help="sessions generated at a time")
     add["demo"].add_argument("--seed", type=int, default=0)
     return parser
-
-
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose participants, sessions and images."""
-    parser.add_argument("--participant-label", nargs="*", default=[], metavar="LABEL", help="with or without sub-")
-    parser.add_argument("--session-label", nargs="*", default=[], metavar="LABEL", help="with or without ses-")
-    parser.add_argument(
-        "--bids-filter", default="{}", metavar="JSON", help="entities that an image must have, per contrast; text or file"
-    )
 
 
 def _folder(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar and header."""
+"""Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar, header."""
 
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettin
     """
     task = task_filling(target)
     if task is None:
-        raise GliofillError(f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can")
+        raise GliofillError(
+            f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can"
+        )
     row = _planned(output_dir, folder, target)
     model = load_model(model_folder(task, settings), task)
     record: dict[str, Any] = {

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gliofill import __version__
-from gliofill.cli import add_selection, read_filter
 from gliofill.errors import GliofillError
 from gliofill.images import write_json, write_text
+from gliofill.options import add_selection, read_filter
 from gliofill.settings import parse_config, share_folder
 
 
@@ -55,7 +55,9 @@ def _config(options: argparse.Namespace) -> dict[str, Any]:
         try:
             config = yaml.safe_load(options.config.read_text(encoding="utf-8")) or {}
         except (OSError, yaml.YAMLError) as error:
-            raise GliofillError(f"--config {options.config}: cannot be read ({' '.join(str(error).split())})") from error
+            raise GliofillError(
+                f"--config {options.config}: cannot be read ({' '.join(str(error).split())})"
+            ) from error
     config |= {"bids_dir": str(options.bids_dir.resolve()), "output_dir": str(options.output_dir.resolve())}
     if options.work_dir:
         config["work_dir"] = str(options.work_dir.resolve())
@@ -76,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bids_dir", type=Path, help="raw BIDS dataset; only read")
     parser.add_argument("output_dir", type=Path, help="derivatives")
     parser.add_argument(
-        "level", choices=["participant", "group"], help="group repeats the tables over the cohort for what is already there"
+        "level",
+        choices=["participant", "group"],
+        help="group repeats the tables over the cohort for what is already there",
     )
     add_selection(parser)
     parser.add_argument("--config", type=Path, metavar="YAML", help="configuration file, as config/config.yaml")
@@ -118,14 +122,16 @@ def _file_states(bids_dir: Path) -> Iterator[str]:
     for entry in tops:
         if entry.is_dir() and entry.name.startswith("sub-"):
             for folder, _, names in os.walk(entry.path):
-                yield from (_file_state(os.path.join(folder, name)) for name in names if "anat" in folder or name.endswith(".json"))
+                yield from (
+                    _file_state(f"{folder}/{name}") for name in names if "anat" in folder or name.endswith(".json")
+                )
         elif entry.name.endswith(".json"):
             yield _file_state(entry.path)
 
 
 def _file_state(path: str) -> str:
     try:
-        stat = os.stat(path)
+        stat = Path(path).stat()
     except OSError:
         return f"{path} unreadable"
     return f"{path} {stat.st_size} {stat.st_mtime_ns}\n"

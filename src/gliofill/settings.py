@@ -111,7 +111,7 @@ class Settings:
 
 
 def share_folder() -> Path:
-    """Return the folder with Snakefile, ``workflow/``, ``config/``: package data, or the clone of an editable install."""
+    """Return the folder with Snakefile, ``workflow/`` and ``config/``: package data, or the clone."""
     packaged = Path(str(files("gliofill"))) / "share"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2]
 
@@ -181,13 +181,13 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         "threads": ThreadSettings,
     }
     for name, section in sections.items():
-        plain[name] = section(**plain.get(name, {}))  # type: ignore[operator]
+        plain[name] = section(**plain.get(name, {}))
     for key in ("bids_dir", "output_dir"):
         plain[key] = ((start or Path.cwd()) / Path(plain[key]).expanduser()).resolve()
     return Settings(**plain)
 
 
-def _explain(error: jsonschema.ValidationError) -> str:
+def _explain(error: Any) -> str:
     where = ".".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
@@ -195,7 +195,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return f"unknown key {'.'.join(filter(None, (where, key)))!r}{did_you_mean(key, known)}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"key {'.'.join(filter(None, (where, missing)))!r} is missing; set it in the configuration file or with --config {missing}=…"
+        return f"key {'.'.join(filter(None, (where, missing)))!r} is missing; set it in the configuration"
     if error.validator == "enum":
         return f"key {where!r} is {error.instance!r}; it must be one of {', '.join(map(repr, error.validator_value))}"
     return f"key {where!r}: {error.message}"
@@ -207,7 +207,7 @@ def did_you_mean(word: str, known: list[str]) -> str:
     Examples
     --------
     >>> did_you_mean("bids_dri", ["bids_dir", "output_dir"])
-    '; did you mean 'bids_dir'?'
+    "; did you mean 'bids_dir'?"
     """
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"

@@ -62,7 +62,7 @@ def _scan_cell(session: Session, contrast: Contrast) -> Text:
 
 
 def print_status(summary: "Summary") -> None:
-    """Print a row per session: which contrasts are acquired, synthetic, missing or failed; then failures and what to do."""
+    """Print a row per session with the state of each contrast; then warnings, failures and what to do."""
     table = Table(title="complete contrasts", title_justify="left")
     for heading in ("session", *map(str, Contrast)):
         table.add_column(heading)

@@ -81,7 +81,10 @@ def session_records(wildcards):
 
 
 def imputation_records(wildcards):
-    return [derivatives.imputed_qc(row.folder, Contrast(row.contrast)) for row in planned("impute")]
+    return [
+        derivatives.imputed_qc(row.folder, Contrast(row.contrast))
+        for row in planned("impute")
+    ]
 
 
 def session_pictures(wildcards):
@@ -89,4 +92,8 @@ def session_pictures(wildcards):
 
 
 def imputation_records_of(folder):
-    return [derivatives.imputed_qc(row.folder, Contrast(row.contrast)) for row in planned("impute") if row.folder == folder]
+    return [
+        derivatives.imputed_qc(row.folder, Contrast(row.contrast))
+        for row in planned("impute")
+        if row.folder == folder
+    ]

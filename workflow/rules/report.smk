@@ -43,7 +43,7 @@ rule verdict:
         failures=derivatives.FAILURES,
     output:
         "logs/verdict.txt",
-    threads: 1
     localrule: True
+    threads: 1
     shell:
         "gliofill status . && gliofill status . >{output}"

@@ -14,8 +14,9 @@ FIELD_SPACING_MM = 6.0
 def correct_bias(image: ants.ANTsImage, mask: ants.ANTsImage) -> ants.ANTsImage:
     """Divide an image by its N4 bias field.
 
-    The field is estimated on a coarse copy whose axes are thinned each for itself, so that thick slices stay. Its geometric
-    mean inside the mask is 1: intensities keep their scale, which N4 alone does not guarantee when it is given a mask.
+    The field is estimated on a coarse copy whose axes are thinned each for itself, so that thick slices stay. Its
+    geometric mean inside the mask is 1: intensities keep their scale, which N4 alone does not guarantee when it is
+    given a mask.
 
     Parameters
     ----------

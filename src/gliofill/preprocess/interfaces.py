@@ -1,6 +1,7 @@
 """Thin nipype interfaces around the steps.
 
-The steps are imported when a node runs, in its own process: the process that schedules stays free of ITK and its threads.
+The steps are imported when a node runs, in its own process: the process that schedules stays free of ITK and its
+threads.
 """
 
 from pathlib import Path
@@ -137,8 +138,12 @@ class Align(_Step):
     def _run_interface(self, runtime: Any) -> Any:
         from gliofill.preprocess import steps
 
-        files = [Path(self.inputs.reference), Path(self.inputs.mask)]
-        steps.align_to_template(*files, self._out("aligned.txt"), contrast=Contrast(self.inputs.contrast))
+        steps.align_to_template(
+            Path(self.inputs.reference),
+            Path(self.inputs.mask),
+            self._out("aligned.txt"),
+            contrast=Contrast(self.inputs.contrast),
+        )
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:

@@ -65,7 +65,9 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
     if not images:
         raise GliofillError(f"{rows[0].folder}: no usable contrast, nothing to preprocess")
     folder = rows[0].folder
-    reference = choose_reference({contrast: spacing_mm(nib.load(path).affine) for contrast, path in images.items()})
+    reference = choose_reference(
+        {contrast: spacing_mm(nib.Nifti1Image.from_filename(path).affine) for contrast, path in images.items()}
+    )
     mask = None
     if settings.brain_mask == "provided":
         ranked = [reference, *(contrast for contrast in PREFERENCE if contrast in images and contrast is not reference)]
@@ -133,7 +135,7 @@ def find_companion(
         path = bids_dir / name
         if not path.is_file():
             continue
-        mask, target = nib.load(path), nib.load(image)
+        mask, target = nib.Nifti1Image.from_filename(path), nib.Nifti1Image.from_filename(image)
         if is_same_grid(mask.shape, mask.affine, target.shape, target.affine):
             return Companion(path, contrast), ""
         problem = f"{name} does not lie on the grid of any usable contrast"

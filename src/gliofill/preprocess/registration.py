@@ -90,7 +90,8 @@ def register(
 ) -> Registration:
     """Find the rigid motion between two images of one head by Mattes mutual information inside the brain.
 
-    The fixed image is cropped to the brain: the neck and the jaw move against it, and most of the time would go into air.
+    The fixed image is cropped to the brain: the neck and the jaw move against it, and most of the time would go into
+    air.
 
     Parameters
     ----------

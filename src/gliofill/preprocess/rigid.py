@@ -1,6 +1,7 @@
 """Rigid transforms as matrices, and as ITK text files.
 
-A matrix maps points of the fixed space to points of the moving space, in RAS millimetres. That is the direction in which an image
+A matrix maps points of the fixed space to points of the moving space, in RAS millimetres. That is the direction in
+which an image
 is resampled; ANTs names such a file by the image that it moves, *from* moving *to* fixed.
 """
 
@@ -30,7 +31,7 @@ def read_matrix(path: str | Path) -> NDArray[np.float64]:
     return _FLIP @ matrix @ _FLIP
 
 
-def write_matrix(path: Path, matrix: NDArray[np.float64]) -> None:
+def write_matrix(path: Path, matrix: NDArray[np.floating]) -> None:
     """Write a 4 x 4 matrix as an ITK text transform, whole or not at all."""
     itk = _FLIP @ matrix @ _FLIP
     numbers = " ".join(f"{value:.12g}" for value in (*itk[:3, :3].ravel(), *itk[:3, 3]))

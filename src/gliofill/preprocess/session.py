@@ -137,7 +137,8 @@ class _Publisher:
         write_image(self.output_dir / name, mask, affine, dtype="uint8", description="brain mask")
         provided = self.plan.brain_mask
         sources = [self._source(provided.path if provided else self.plan.images[self.plan.reference])]
-        self._write_sidecar(name, {"Type": "Brain", "Sources": sources})
+        description = f"Brain mask of the session (method: {self.settings.brain_mask})"
+        self._write_sidecar(name, {"Description": description, "Type": "Brain", "Sources": sources})
         return {
             "method": self.settings.brain_mask,
             "volume_mL": round(float(mask.sum()) / 1000, 1),
@@ -155,7 +156,7 @@ class _Publisher:
             self.output_dir / name, np.where(mask, np.maximum(data, 0), 0), affine, description="acquired, preprocessed"
         )
         facts = {"Description": self._description(contrast), "Synthetic": False, "SkullStripped": True}
-        self._write_sidecar(name, {**facts, "SpatialReference": derivatives.SPATIAL_REFERENCE, "Sources": [source]})
+        self._write_sidecar(name, {**facts, "Sources": [source]})
         forward, inverse = self._publish_transforms(contrast, file.with_suffix(".txt"))
         scores = scratch_of(self.scratch, f"register_{contrast}") / "registered.json"
         entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
@@ -211,6 +212,7 @@ class _Publisher:
         return f"bids:raw:{path.relative_to(self.bids_dir).as_posix()}"
 
     def _write_sidecar(self, image: str, content: dict[str, Any]) -> None:
+        content = {"SpatialReference": derivatives.SPATIAL_REFERENCE, **content}
         write_json(self.output_dir / derivatives.sidecar(image), content)
 
     def _checksums(self, *names: str) -> dict[str, str]:

@@ -11,11 +11,10 @@ from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, S
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.settings import PreprocessSettings
 
-# One thread per step: the result does not depend on the cores that a session gets, and contrasts run side by side instead.
+# One thread per step: the result does not depend on the cores that a session gets, and contrasts run side by side
+# instead.
 # ITK reads this when it is loaded, in the processes that the nodes run in.
-SINGLE_THREAD = {
-    name: "1" for name in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-}
+SINGLE_THREAD = dict.fromkeys(("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 CRASHES = "crashes"
 

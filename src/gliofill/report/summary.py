@@ -81,7 +81,10 @@ class Summary:
         if not self.failures:
             return text
         redo = " ".join(sorted({_record(failure) for failure in self.failures}))
-        return f"{text}\n{len(self.failures)} steps failed. Mend their input, then run only these again by adding: --forcerun {redo}"
+        return (
+            f"{text}\n{len(self.failures)} steps failed. Mend their input, then run "
+            f"only these again by adding: --forcerun {redo}"
+        )
 
     def write(self, output_dir: Path) -> None:
         """Write the table of complete contrasts with its data dictionary, and the table of failures."""

@@ -1,0 +1,102 @@
+"""Coverage: which contrast is used, filled or left as a gap, and why."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofill.bids.coverage import MeasurementCache, Row, cover, read_coverage, write_coverage
+from gliofill.contrasts import TASKS, Contrast
+from gliofill.dataset import Dataset, Scan, Session
+from gliofill.images import is_same_grid, read_image, write_image
+from gliofill.quality.usability import Measurement, judge, measure
+from gliofill.settings import UsabilitySettings
+
+GOOD = Measurement(shape=(192, 224, 192), spacing_mm=(1.0, 1.0, 1.0), units="mm")
+THICK = Measurement(shape=(256, 256, 24), spacing_mm=(0.9, 0.9, 9.0), units="mm")
+ALL = frozenset(task.target for task in TASKS)
+
+
+def rows_for(measurements: dict[Contrast, Measurement], fillable: frozenset[Contrast] = ALL) -> dict[str, Row]:
+    root = Path("/data")
+    scans = tuple(Scan(root / f"sub-01/anat/{contrast}.nii.gz", contrast, {"sub": "01"}) for contrast in measurements)
+    dataset = Dataset(root, (Session("01", "", scans),))
+    by_path = {scan.path: measurements[scan.contrast] for scan in scans}
+    return {row.contrast: row for row in cover(dataset, by_path, UsabilitySettings(), fillable=fillable)}
+
+
+def test_complete_session_is_used_as_it_is() -> None:
+    assert {row.action for row in rows_for(dict.fromkeys(Contrast, GOOD)).values()} == {"use"}
+
+
+def test_missing_flair_is_filled_from_t2w() -> None:
+    row = rows_for({c: GOOD for c in Contrast if c is not Contrast.FLAIR})["FLAIR"]
+    assert (row.status, row.action, row.source) == ("missing", "impute", "T2w")
+
+
+def test_thick_flair_is_unusable_and_filled_and_the_reason_gives_the_number() -> None:
+    row = rows_for(dict.fromkeys(Contrast, GOOD) | {Contrast.FLAIR: THICK})["FLAIR"]
+    assert (row.status, row.action) == ("unusable", "impute") and "9 mm" in row.reason
+
+
+@pytest.mark.parametrize("absent", [{Contrast.T1POST}, {Contrast.T2W, Contrast.FLAIR}], ids=["T1post", "T2w and FLAIR"])
+def test_what_cannot_be_filled_honestly_stays_a_gap(absent: set[Contrast]) -> None:
+    rows = rows_for({c: GOOD for c in Contrast if c not in absent})
+    assert all(rows[contrast].action == "gap" and rows[contrast].reason for contrast in absent)
+
+
+def test_no_model_means_a_gap_that_says_so() -> None:
+    row = rows_for({c: GOOD for c in Contrast if c is not Contrast.FLAIR}, frozenset())["FLAIR"]
+    assert row.action == "gap" and "no model" in row.reason
+
+
+def test_table_survives_the_file(tmp_path: Path) -> None:
+    rows = list(rows_for({Contrast.T1POST: GOOD}).values())
+    write_coverage(tmp_path / "c.tsv", rows)
+    assert read_coverage(tmp_path / "c.tsv") == rows
+
+
+@pytest.mark.parametrize(
+    ("measurement", "words"),
+    [
+        (Measurement(error="bad magic"), "cannot be read: bad magic"),
+        (Measurement(shape=(64, 64, 30, 5), spacing_mm=(3, 3, 3)), "4-D"),
+        (Measurement(shape=(256, 256, 4), spacing_mm=(1, 1, 5)), "4 slices"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(0.001, 0.001, 0.001)), "voxel size"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), units="meter"), "meters"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), is_finite=False), "not finite"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), is_constant=True), "constant"),
+    ],
+)
+def test_each_defect_is_told(measurement: Measurement, words: str) -> None:
+    assert words in judge(measurement, UsabilitySettings())
+
+
+def test_measurement_is_read_once_until_the_file_changes(tmp_path: Path) -> None:
+    image = tmp_path / "a.nii.gz"
+    write_image(image, np.random.default_rng(0).normal(size=(7, 8, 9)), np.diag([2, 3, 4, 1]))
+    cache = MeasurementCache(tmp_path / "cache.json")
+    first = cache.measure(image)
+    assert first.shape == (7, 8, 9) and first.spacing_mm == (2, 3, 4)
+    cache.save()
+    write_image(image, np.zeros((7, 8, 9)), np.diag([2, 3, 4, 1]))
+    assert MeasurementCache(tmp_path / "cache.json").measure(image).is_constant
+
+
+def test_truncated_file_is_an_error_not_an_exception(tmp_path: Path) -> None:
+    image = tmp_path / "a.nii.gz"
+    write_image(image, np.random.default_rng(0).normal(size=(40, 40, 40)), np.eye(4))
+    image.write_bytes(image.read_bytes()[:-5000])
+    assert measure(image).error
+
+
+def test_image_survives_the_file_and_the_same_voxels_give_the_same_bytes(tmp_path: Path) -> None:
+    data, affine = np.arange(7 * 8 * 9).reshape(7, 8, 9), np.diag([2.0, 3, 4, 1])
+    for name in ("a.nii.gz", "b.nii.gz"):
+        write_image(tmp_path / name, data, affine)
+    read, read_affine = read_image(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(read, data)
+    np.testing.assert_array_equal(read_affine, affine)
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+    assert is_same_grid(data.shape, affine, read.shape, read_affine)
+    assert not is_same_grid(data.shape, affine, read.shape, affine + np.diag([0.01, 0, 0, 0]))
