@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
+from gliofill.preprocess.brain import grow
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
 from gliofill.quality.alignment import dice, mutual_information
 
@@ -115,7 +116,7 @@ def register(
     """
     if not brain.numpy().any():
         raise GliofillError("registration: the brain mask of the reference is empty")
-    region = _dilate(brain, 4.0)
+    region = grow(brain, 4.0)
     cropped, cropped_region = ants.crop_image(fixed, region), ants.crop_image(region, region)
     scorer = _Scorer(fixed, brain, moving)
     attempts: list[Attempt] = []
@@ -125,12 +126,6 @@ def register(
         if not attempts[-1].problem:
             break
     return Registration(tuple(attempts))
-
-
-def _dilate(mask: ants.ANTsImage, radius_mm: float) -> ants.ANTsImage:
-    """Grow a mask by a distance; morphology in voxels would grow thick slices too far."""
-    outside = ants.iMath(ants.threshold_image(mask, 0.5, np.inf), "MaurerDistance")
-    return ants.threshold_image(outside, -np.inf, radius_mm)
 
 
 def _coarsen(image: ants.ANTsImage) -> ants.ANTsImage:
