@@ -77,6 +77,8 @@ def _training(metadata: Mapping[str, Any]) -> list[str]:
         f"({', '.join(data['participants'])}).",
         f"- Recipe `{recipe['name']}`: {settings}.",
         f"- Software: {software}.",
+        # model.json may name the licences and citations that the training data ask for
+        *(f"- {line}" for line in metadata.get("attribution", ())),
     ]
 
 

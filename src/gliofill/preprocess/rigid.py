@@ -1,7 +1,7 @@
 """Rigid transforms as matrices, and as ITK text files.
 
-A matrix maps points of the fixed space to points of the moving space, in RAS millimetres. That is the direction in which
-an image is resampled; ANTs names such a file by the image that it moves, *from* moving *to* fixed.
+A matrix maps points of the fixed space to points of the moving space, in RAS millimetres. That is the direction in
+which an image is resampled; ANTs names such a file by the image that it moves, *from* moving *to* fixed.
 """
 
 from pathlib import Path
