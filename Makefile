@@ -15,8 +15,8 @@ demo: $(VENV)/run.stamp
 	rm -rf demo && \
 	gliofill demo demo/bids --sessions 5 --seed 0 --processes 2 && \
 	snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules </dev/null && \
-	echo && column -t -s "$$(printf '\t')" demo/derivatives/desc-contrasts_coverage.tsv | cut -c1-150 && \
-	echo && cut -f1-2,7-9 demo/derivatives/desc-complete_contrasts.tsv && \
+	echo && awk -F'\t' '{printf "%-16s%-10s%-10s%-8s%s\n", $$1, $$3, $$4, $$5, $$7}' demo/derivatives/desc-contrasts_coverage.tsv && \
+	echo && awk -F'\t' '{printf "%-16s%-12s%-10s%s\n", $$1, $$7, $$9, $$8}' demo/derivatives/desc-complete_contrasts.tsv && \
 	echo && cat demo/derivatives/logs/verdict.txt && \
 	echo "Results: demo/derivatives, pictures: demo/derivatives/sub-*/figures (took $$(( $$(date +%s) - start )) s)"
 
