@@ -40,5 +40,6 @@ def real_data() -> Path:
     """Return the folder of real images, or leave the test out where there is none."""
     folder = os.environ.get("GLIOFILL_TEST_DATA", "")
     if not folder or not Path(folder).is_dir():
+        # patients' images cannot travel with the code; `make test` finds them where they are at hand
         pytest.skip("GLIOFILL_TEST_DATA names no folder of real images")
     return Path(folder)

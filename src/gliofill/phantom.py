@@ -6,6 +6,7 @@ session lacks, on the 1 mm grid of the patient's anatomy; brain masks; and the r
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -100,14 +101,13 @@ def generate_cohort(
     _write_descriptions(folder, seed)
     rows = ["participant_id\tage\tsex\tenhancing\tkind"]
     generate = partial(_generate, folder, seed=seed, coarse=coarse)
-    if processes == 1:
-        made: Iterable[str] = map(generate, range(sessions))
-    else:
-        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-        made = pool.map(generate, range(sessions))
-    for index, row in enumerate(made):
-        rows.append(row)
-        log(f"sub-{index + 1:02d}: {KINDS[index % len(KINDS)].name}")
+    # fresh processes: a copy of one with running threads can hang
+    workers = ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else nullcontext()
+    with workers as pool:
+        made: Iterable[str] = (pool.map if pool else map)(generate, range(sessions))
+        for index, row in enumerate(made):
+            rows.append(row)
+            log(f"sub-{index + 1:02d}: {KINDS[index % len(KINDS)].name}")
     write_text(folder / "participants.tsv", "\n".join(rows) + "\n")
 
 

@@ -14,7 +14,9 @@ from gliofill import __version__
 from gliofill.errors import GliofillError
 from gliofill.images import write_json, write_text
 from gliofill.options import add_selection, read_filter
+from gliofill.report.summary import summarise
 from gliofill.settings import parse_config, share_folder
+from gliofill.terminal import print_status
 
 
 def run_app(words: Sequence[str]) -> int:
@@ -29,6 +31,8 @@ def run_app(words: Sequence[str]) -> int:
     options = _parser().parse_args(own)
     if not options.bids_dir.is_dir():
         raise GliofillError(f"{options.bids_dir}: no such folder")
+    if options.level == "group":
+        return _summarise(options.output_dir.resolve())
     config = _config(options)
     settings = parse_config(config)
     file = settings.output_dir / ".gliofill" / "config.json"
@@ -39,6 +43,14 @@ def run_app(words: Sequence[str]) -> int:
     # verbs are found beside this interpreter, also when its folder is not on the user's PATH
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def _summarise(output_dir: Path) -> int:
+    """Write and print the tables over the cohort from what is already there; 1 if anything failed."""
+    summary = summarise(output_dir)
+    summary.write(output_dir)
+    print_status(summary)
+    return 1 if summary.failures else 0
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
