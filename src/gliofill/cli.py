@@ -14,6 +14,7 @@ from pathlib import Path
 from gliofill import __version__
 from gliofill.contrasts import TASKS, Contrast, find_task
 from gliofill.errors import GliofillError
+from gliofill.learning.recipe import VARIANTS
 from gliofill.options import add_selection, read_filter
 
 Verb = Callable[[argparse.Namespace], int]
@@ -165,14 +166,16 @@ def train(arguments: argparse.Namespace) -> int:
     learn, validation = find_split_cases(
         arguments.derivatives, task, participants=arguments.participant_label, validation=arguments.validation_label
     )
+    recipe = load_recipe(recipe_file(arguments.recipe), task)
     run_training(
-        load_recipe(recipe_file(arguments.recipe), task),
+        recipe.variant(arguments.variant) if arguments.variant else recipe,
         learn,
         arguments.model_dir,
         task=task,
         validation_cases=validation,
         device=arguments.device,
         threads=arguments.threads,
+        store=arguments.store,
         log=lambda text: print(text, flush=True),
     )
     return 0
@@ -232,6 +235,10 @@ def _parser() -> argparse.ArgumentParser:
     add["train"].add_argument(
         "--validation-label", nargs="*", default=[], help="held out for the scores of the model card"
     )
+    add["train"].add_argument(
+        "--variant", choices=list(VARIANTS), help="with or without lesion-mask loss, or the L1 term alone"
+    )
+    add["train"].add_argument("--store", type=Path, metavar="DIR", help="keeps scaled volumes for the next run")
     add["train"].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     add["demo"].add_argument("folder", type=Path, help="new folder for the cohort")
     add["demo"].add_argument("--sessions", type=int, default=5)

@@ -99,9 +99,17 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
             f"{output_dir / source_name}: does not share the grid of the session's brain mask; preprocess again"
         )
     device = select_device(settings.device)
-    image = predict_volume(model, data, brain > 0.5, device=device, batch_size=settings.batch_size)
-    write_image(output_dir / name, image, affine, description=f"synthetic {target} from {source} by gliofill")
+    synthesis = predict_volume(model, data, brain > 0.5, device=device, batch_size=settings.batch_size)
+    _remove_earlier(output_dir, folder, target)
+    write_image(output_dir / name, synthesis.image, affine, description=f"synthetic {target} from {source} by gliofill")
     write_json(output_dir / derivatives.sidecar(name), _sidecar(model, source_name, why, state))
+    files = [name]
+    if synthesis.uncertainty is not None:
+        files.append(derivatives.uncertainty(folder, target))
+        write_image(
+            output_dir / files[1], synthesis.uncertainty, affine, description=f"uncertainty of synthetic {target}"
+        )
+        write_json(output_dir / derivatives.sidecar(files[1]), _uncertainty_sidecar(model, name))
     if model.is_demonstration:
         print(f"warning: {name}: {DEMONSTRATION_WARNING}")
     return {
@@ -110,7 +118,7 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
         "source": str(source),
         "source_state": state["status"],
         "demonstration": model.is_demonstration,
-        "files": {name: sha256(output_dir / name)},
+        "files": {file: sha256(output_dir / file) for file in files},
     }
 
 
@@ -138,7 +146,21 @@ def _sidecar(model: Model, source_name: str, why: str, state: dict[str, Any]) ->
     }
 
 
+def _uncertainty_sidecar(model: Model, image: str) -> dict[str, Any]:
+    calibration = model.metadata["uncertainty"]
+    return {
+        "Description": f"How far the acquired {model.task.target} may lie from its synthetic image: half-width of an "
+        f"interval that held {calibration['coverage']:.0%} of the brain voxels of held-out sessions",
+        "Synthetic": True,
+        "SkullStripped": True,
+        "SpatialReference": derivatives.SPATIAL_REFERENCE,
+        "Sources": [f"bids::{image}"],
+        "Calibration": calibration,
+        "ModelID": model.model_id,
+    }
+
+
 def _remove_earlier(output_dir: Path, folder: str, target: Contrast) -> None:
-    name = derivatives.imputed(folder, target)
-    for file in (name, derivatives.sidecar(name)):
-        (output_dir / file).unlink(missing_ok=True)
+    for name in (derivatives.imputed(folder, target), derivatives.uncertainty(folder, target)):
+        for file in (name, derivatives.sidecar(name)):
+            (output_dir / file).unlink(missing_ok=True)

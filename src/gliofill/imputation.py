@@ -1,6 +1,7 @@
 """From an acquired source volume to the synthetic volume of another contrast."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,23 @@ from gliofill.learning.inference import predict_slices, select_device
 __all__ = ["predict_volume", "select_device"]
 
 
+@dataclass(frozen=True)
+class Synthesis:
+    """A synthetic volume and how far the truth may lie from it.
+
+    Attributes
+    ----------
+    image
+        Shape (I, J, K), float32: intensities on the scale of the model's training targets; 0 outside the brain.
+    uncertainty
+        Same shape and scale: half-width of the interval around `image` that held the acquired intensity in the share
+        of voxels that ``model.json`` states; None if the model was never calibrated.
+    """
+
+    image: NDArray[np.float32]
+    uncertainty: NDArray[np.float32] | None
+
+
 def predict_volume(
     model: Model,
     source: NDArray[np.floating],
@@ -24,7 +42,7 @@ def predict_volume(
     flip_average: bool = True,
     precision: str = "auto",
     progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float32]:
+) -> Synthesis:
     """Synthesise the target contrast of a model.
 
     Parameters
@@ -40,11 +58,6 @@ def predict_volume(
     batch_size, flip_average, precision, progress
         See `gliofill.learning.inference.predict_slices`.
 
-    Returns
-    -------
-    ndarray, shape (I, J, K), float32
-        Intensities on the scale of the model's training targets; 0 outside the brain.
-
     Raises
     ------
     GliofillError
@@ -59,7 +72,7 @@ def predict_volume(
     crop = Crop.around(brain, model.training.crop_minimum)
     unit = crop.cut(np.where(brain, scale.to_unit(source), 0))
     predicted = predict_slices(
-        model.network,
+        model.networks,
         unit,
         device=device,
         batch_size=batch_size,
@@ -67,6 +80,11 @@ def predict_volume(
         precision=precision,
         progress=progress,
     )
-    if not np.isfinite(predicted).all():
+    if not np.isfinite(predicted.mean).all():
         raise GliofillError(f"{model.model_id}: predicted values that are not finite; its weights are unusable")
-    return np.where(brain, model.output_scale.from_unit(crop.place(predicted)), 0).astype(np.float32)
+    image = np.where(brain, model.output_scale.from_unit(crop.place(predicted.mean)), 0).astype(np.float32)
+    if model.calibration is None:
+        return Synthesis(image, None)
+    gain = model.output_scale.high - model.output_scale.low
+    half_width = crop.place(model.calibration.half_width(predicted.spread)) * gain
+    return Synthesis(image, np.where(brain, half_width, 0).astype(np.float32))

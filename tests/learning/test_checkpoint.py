@@ -30,7 +30,7 @@ def network() -> Generator:
 
 @pytest.fixture
 def folder(tmp_path: Path, network: Generator, recipe: Recipe, task: Task) -> Path:
-    return save_model(tmp_path / "model", network, task=task, recipe=recipe, training=TRAINING)
+    return save_model(tmp_path / "model", [network], task=task, recipe=recipe, training=TRAINING)
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -43,7 +43,7 @@ def test_a_saved_model_loads_and_predicts_identically(folder: Path, network: Gen
     model = load_model(folder, task)
     source = torch.rand(2, 1, 32, 48) * 2 - 1
     with torch.inference_mode():
-        assert torch.equal(model.network(source), network(source))
+        assert torch.equal(model.networks[0](source), network(source))
     assert (model.task, model.training, model.output_scale) == (task, TRAINING, Scale(10.0, 510.0))
     assert model.sha256 == sha256(folder / "weights.safetensors")
     assert model.model_id == f"T2w-to-FLAIR-tiny-{model.sha256[:8]}"
@@ -54,14 +54,14 @@ def test_half_weights_take_half_the_space_and_predict_nearly_the_same(
     folder: Path, tmp_path: Path, network: Generator, recipe: Recipe, task: Task
 ) -> None:
     half = dataclasses.replace(recipe, save_half=True, demonstration=True)
-    other = save_model(tmp_path / "half", network, task=task, recipe=half, training=TRAINING)
+    other = save_model(tmp_path / "half", [network], task=task, recipe=half, training=TRAINING)
     assert (other / "weights.safetensors").stat().st_size < 0.6 * (folder / "weights.safetensors").stat().st_size
     model = load_model(other)
     source = torch.rand(1, 1, 32, 48) * 2 - 1
-    assert next(model.network.parameters()).dtype == torch.float32
+    assert next(model.networks[0].parameters()).dtype == torch.float32
     assert model.is_demonstration
     with torch.inference_mode():
-        torch.testing.assert_close(model.network(source), network(source), rtol=0, atol=5e-3)
+        torch.testing.assert_close(model.networks[0](source), network(source), rtol=0, atol=5e-3)
 
 
 def test_model_card_tells_task_data_and_floors(folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_model_of_another_task_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(format_version=2), "format_version is 2, this gliofill reads 1"),
+        (lambda m: m.update(format_version=3), "format_version is 3, this gliofill reads 2"),
         (lambda m: m.pop("format_version"), "format_version is None"),
         (lambda m: m.pop("network"), "'network' is a required property"),
         (lambda m: m["network"].update(width=10**9), r"network\.width: 1000000000 is greater than the maximum"),
@@ -106,7 +106,7 @@ def test_unusable_metadata_is_told(folder: Path, change: Callable[[dict[str, Any
 
 def test_weights_that_are_not_numbers_are_refused(folder: Path) -> None:
     tensors = load_file(folder / "weights.safetensors")
-    tensors["output.bias"][0] = torch.nan
+    tensors["0.output.bias"][0] = torch.nan
     save_file(tensors, folder / "weights.safetensors")
     edit(folder, lambda m: m.update(weights_sha256=sha256(folder / "weights.safetensors")))
     with pytest.raises(GliofillError, match=r"output\.bias has NaN or infinite weights"):

@@ -22,25 +22,25 @@ def slices() -> np.ndarray:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_prediction_does_not_depend_on_the_batches(network: Generator, slices: np.ndarray, precision: str) -> None:
-    alone = predict_slices(network, slices, device=CPU, batch_size=1, precision=precision)
-    together = predict_slices(network, slices, device=CPU, batch_size=5, precision=precision)
-    uneven = predict_slices(network, slices, device=CPU, batch_size=3, precision=precision)
+    alone = predict_slices([network], slices, device=CPU, batch_size=1, precision=precision).mean
+    together = predict_slices([network], slices, device=CPU, batch_size=5, precision=precision).mean
+    uneven = predict_slices([network], slices, device=CPU, batch_size=3, precision=precision).mean
     tolerance = 1e-5 if precision == "fp32" else 5e-3
     np.testing.assert_allclose(alone, together, atol=tolerance)
     np.testing.assert_allclose(alone, uneven, atol=tolerance)
-    assert np.array_equal(uneven, predict_slices(network, slices, device=CPU, batch_size=3, precision=precision))
+    assert np.array_equal(uneven, predict_slices([network], slices, device=CPU, batch_size=3, precision=precision).mean)
 
 
 def test_flip_average_treats_left_and_right_alike(network: Generator, slices: np.ndarray) -> None:
-    plain = predict_slices(network, slices, device=CPU, precision="fp32")
-    mirrored = predict_slices(network, slices[:, ::-1], device=CPU, precision="fp32")
+    plain = predict_slices([network], slices, device=CPU, precision="fp32").mean
+    mirrored = predict_slices([network], slices[:, ::-1], device=CPU, precision="fp32").mean
     np.testing.assert_allclose(plain, mirrored[:, ::-1], atol=1e-5)
-    once = predict_slices(network, slices, device=CPU, precision="fp32", flip_average=False)
+    once = predict_slices([network], slices, device=CPU, precision="fp32", flip_average=False).mean
     assert np.abs(once - plain).max() > 1e-4
 
 
 def test_prediction_is_the_output_of_the_network_as_a_unit_image(network: Generator, slices: np.ndarray) -> None:
-    predicted = predict_slices(network, slices, device=CPU, precision="fp32", flip_average=False)
+    predicted = predict_slices([network], slices, device=CPU, precision="fp32", flip_average=False).mean
     with torch.inference_mode():
         output = network(torch.from_numpy(slices)[:, None] * 2 - 1)[:, 0].numpy()
     np.testing.assert_allclose(predicted, (output + 1) / 2, atol=1e-5)
@@ -48,13 +48,13 @@ def test_prediction_is_the_output_of_the_network_as_a_unit_image(network: Genera
 
 
 def test_bfloat16_does_not_coarsen_the_image(network: Generator, slices: np.ndarray) -> None:
-    predicted = predict_slices(network, slices, device=CPU, precision="bf16", flip_average=False)
+    predicted = predict_slices([network], slices, device=CPU, precision="bf16", flip_average=False).mean
     assert np.unique(predicted).size > 1000
 
 
 def test_progress_counts_slices(network: Generator, slices: np.ndarray) -> None:
     calls: list[tuple[int, int]] = []
-    predict_slices(network, slices, device=CPU, batch_size=2, progress=lambda done, all: calls.append((done, all)))
+    predict_slices([network], slices, device=CPU, batch_size=2, progress=lambda done, all: calls.append((done, all)))
     assert calls == [(2, 5), (4, 5), (5, 5)]
 
 
@@ -70,9 +70,9 @@ def test_batches_are_halved_when_memory_runs_out(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(self, source)
 
-    plain = predict_slices(network, slices, device=CPU, batch_size=1, flip_average=False, precision="fp32")
+    plain = predict_slices([network], slices, device=CPU, batch_size=1, flip_average=False, precision="fp32").mean
     monkeypatch.setattr(Generator, "forward", scarce)
-    predicted = predict_slices(network, slices, device=CPU, batch_size=4, flip_average=False, precision="fp32")
+    predicted = predict_slices([network], slices, device=CPU, batch_size=4, flip_average=False, precision="fp32").mean
     assert sizes == [4, 2, 1, 1, 1, 1, 1]
     assert np.array_equal(predicted, plain)
 
@@ -85,7 +85,7 @@ def test_no_memory_for_one_slice_is_told(
 
     monkeypatch.setattr(Generator, "forward", none_left)
     with pytest.raises(GliofillError, match=r"cpu: not enough memory for one slice of \(32, 48\)"):
-        predict_slices(network, slices, device=CPU)
+        predict_slices([network], slices, device=CPU)
 
 
 def test_device_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

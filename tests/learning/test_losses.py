@@ -1,9 +1,20 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from gliofill.learning.losses import adversarial_loss, discriminator_loss, generator_terms, l1_loss, lesion_loss
+from gliofill.learning.losses import (
+    adversarial_loss,
+    discriminator_loss,
+    gradient_penalty,
+    l1_loss,
+    lesion_loss,
+    ssim_loss,
+)
+from gliofill.learning.normalisation import InstanceNorm
+from gliofill.quality.similarity import brain_ssim
 
 
 @pytest.mark.parametrize(
@@ -47,8 +58,40 @@ def test_without_lesion_the_loss_and_its_gradient_are_zero() -> None:
     assert not prediction.grad.any()
 
 
-def test_generator_terms_have_names_and_no_weights() -> None:
-    prediction, target = torch.full((1, 1, 2, 2), 0.25), torch.full((1, 1, 2, 2), 1.0)
-    lesion = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
-    terms = generator_terms(torch.zeros(1, 1, 3, 3), prediction, target, lesion=lesion, adversarial="lsgan")
-    assert {name: term.item() for name, term in terms.items()} == {"adversarial": 1.0, "l1": 0.75, "lesion": 0.1875}
+def test_ssim_loss_is_one_minus_the_evaluations_ssim() -> None:
+    # a volume whose slices are all alike has the same local means in two dimensions as in three
+    generator = np.random.default_rng(0)
+    x, y = generator.uniform(size=(2, 40, 44))
+    brain = np.zeros((40, 44), dtype=bool)
+    brain[8:30, 9:33] = True
+    volume = [np.repeat(image[None], 21, axis=0) for image in (x, y, brain)]
+    only_middle = volume[2].copy()
+    only_middle[np.arange(21) != 10] = False
+    expected = 1 - brain_ssim(volume[0], volume[1], only_middle)
+    slices = [torch.from_numpy(2 * image - 1).float()[None, None] for image in (x, y)]
+    loss = ssim_loss(*slices, torch.from_numpy(brain).float()[None, None])
+    assert loss.item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_ssim_loss_without_brain_is_zero() -> None:
+    image = torch.rand(2, 1, 16, 16)
+    assert ssim_loss(image, -image, torch.zeros(2, 1, 16, 16)).item() == 0
+
+
+def test_gradient_penalty_is_half_the_squared_slope() -> None:
+    # D(x) = 3 sum(x) over four pixels: the gradient is 3 in each, its square 36
+    images = torch.rand(2, 1, 2, 2, requires_grad=True)
+    assert gradient_penalty(3 * images, images).item() == pytest.approx(18)
+
+
+def test_gradient_penalty_reaches_the_weights_through_the_normalisation() -> None:
+    torch.manual_seed(0)
+    network, reference = (nn.Sequential(nn.Conv2d(1, 3, 3), norm) for norm in (InstanceNorm(), nn.InstanceNorm2d(3)))
+    reference[0].load_state_dict(network[0].state_dict())
+    image = torch.rand(2, 1, 8, 8)
+    for layers in (network, reference):
+        images = image.clone().requires_grad_()
+        gradient_penalty(layers(images) ** 3, images).backward()
+    assert network[0].weight.grad is not None and reference[0].weight.grad is not None
+    assert network[0].weight.grad.abs().max() > 1e-3
+    torch.testing.assert_close(network[0].weight.grad, reference[0].weight.grad, rtol=1e-3, atol=1e-4)

@@ -12,9 +12,10 @@ from gliofill.images import sha256
 from gliofill.learning.batches import Batch, SliceSource
 from gliofill.learning.checkpoint import load_model
 from gliofill.learning.recipe import Recipe
-from gliofill.learning.state import STATE, TrainingState
+from gliofill.learning.state import TrainingState, state_name
+from gliofill.learning.store import load_stored
 from gliofill.learning.training import learning_rate, step, train
-from gliofill.learning.volumes import Case
+from gliofill.learning.volumes import Case, load_case
 
 pytestmark = pytest.mark.usefixtures("small_crop")
 
@@ -57,7 +58,7 @@ def test_one_batch_can_be_overfitted(recipe: Recipe, upsampling: str) -> None:
     )
     rows, columns = torch.meshgrid(torch.linspace(0, 6, 32), torch.linspace(0, 9, 48), indexing="ij")
     source = torch.stack([torch.sin(rows + phase) * torch.cos(columns) for phase in (0.0, 1.0)]).unsqueeze(1)
-    batch = Batch(source, -source.abs() + 0.5, (source > 0.5).float())
+    batch = Batch(source, -source.abs() + 0.5, torch.ones_like(source), (source > 0.5).float())
     state = TrainingState.fresh(recipe, torch.device("cpu"))
     first = step(state, batch, recipe)
     for _ in range(149):
@@ -84,7 +85,7 @@ def test_rows_after_the_saved_state_are_dropped_from_the_loss_table(
 ) -> None:
     interrupted(monkeypatch, recipe, cases, tmp_path, task=task)
     with (tmp_path / "losses.csv").open("a") as file:
-        file.write("5,1,1,1,1\n6,1,1")  # as if killed later than the last save
+        file.write("0,5,1,1,1,1,1\n0,6,1,1")  # as if killed later than the last save
     train(recipe, cases, tmp_path, task=task, log=silent)
     with (tmp_path / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -109,7 +110,7 @@ def test_a_stop_request_finishes_the_iteration_and_saves(
         train(recipe, cases, tmp_path, task=task, log=lines.append)
     assert caught.value.code == code
     assert lines[-1] == f"{tmp_path}: stopped by {number.name} after iteration 3; the state is saved"
-    assert (tmp_path / STATE).is_file()
+    assert (tmp_path / state_name(0)).is_file()
     assert signal.getsignal(number) is before
 
 
@@ -138,8 +139,8 @@ def test_without_resume_a_saved_state_is_ignored(
 
 
 def test_a_damaged_state_is_told(recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task) -> None:
-    (tmp_path / STATE).write_bytes(b"not tensors")
-    with pytest.raises(GliofillError, match=r"training-state\.safetensors: cannot be read .* delete it"):
+    (tmp_path / state_name(0)).write_bytes(b"not tensors")
+    with pytest.raises(GliofillError, match=r"training-state-0\.safetensors: cannot be read .* delete it"):
         train(recipe, cases, tmp_path, task=task, log=silent)
 
 
@@ -229,7 +230,111 @@ def test_models_of_equal_runs_are_equal_byte_for_byte(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
     first, second = (train(recipe, cases, tmp_path / name, task=task, log=silent) for name in "ab")
-    names = sorted(path.name for path in first.iterdir())
-    assert names == ["MODEL_CARD.md", "losses.csv", "model.json", "weights.safetensors"]
+    names = sorted(path.name for path in first.iterdir() if path.is_file())
+    assert names == ["MODEL_CARD.md", "losses.csv", "model.json", "scores.csv", "weights.safetensors"]
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_an_ensemble_is_trained_from_different_seeds_and_calibrated(
+    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
+) -> None:
+    recipe = dataclasses.replace(recipe, ensemble=2, iterations=4)
+    model = load_model(train(recipe, cases[:1], tmp_path, task=task, validation_cases=cases[1:], log=silent))
+    first, second = (network.output.weight for network in model.networks)
+    assert not torch.equal(first, second)
+    assert model.calibration is not None
+    assert model.calibration.cases == 1
+    assert model.calibration.coverage == 0.9
+    assert not list(tmp_path.glob("training-state*"))
+
+
+def test_a_stopped_ensemble_keeps_its_finished_networks(
+    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(recipe, ensemble=2, validate_every=4)
+    kept = {"validation_cases": cases[1:], "task": task, "log": silent}
+    whole = train(recipe, cases[:1], tmp_path / "whole", **kept)
+    draws: list[int] = []
+    draw = SliceSource.draw
+
+    def stop_in_the_second(self: SliceSource, iteration: int) -> Batch:
+        draws.append(iteration)
+        if len(draws) == 11:
+            signal.raise_signal(signal.SIGTERM)
+        return draw(self, iteration)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SliceSource, "draw", stop_in_the_second)
+        with pytest.raises(SystemExit):
+            train(recipe, cases[:1], tmp_path / "parts", **kept)
+        parts = train(recipe, cases[:1], tmp_path / "parts", **kept)
+    assert len(draws) == 16
+    for name in ("weights.safetensors", "losses.csv", "scores.csv", "model.json"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_scores_and_pictures_come_at_the_intervals_of_the_recipe(
+    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
+) -> None:
+    seen: list[int] = []
+    recipe = dataclasses.replace(recipe, validate_every=3)
+    train(
+        recipe,
+        cases[:1],
+        tmp_path,
+        task=task,
+        validation_cases=cases[1:],
+        log=silent,
+        on_validation=lambda iteration, scores: seen.append(iteration),
+    )
+    assert seen == [3, 6]
+    assert sorted(path.name for path in (tmp_path / "validation").iterdir()) == [
+        "network-0_iteration-000003.png",
+        "network-0_iteration-000006.png",
+    ]
+    with (tmp_path / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["iteration"], row["ssim_lesion"]) for row in rows] == [("3", "n/a"), ("6", "n/a")]
+    assert all(-1 < float(row["ssim"]) < 1 for row in rows)
+    assert list((tmp_path / "tensorboard" / "0").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adversarial_weight": 0.0},
+        {"ssim_weight": 10.0, "residual": True},
+        {"context_slices": 1, "gradient_penalty": 1.0},
+        {"augment_contrast": 0.2, "augment_bias": 0.1, "augment_affine": 0.05, "lesion_share": 0.5},
+    ],
+    ids=["regression", "ssim and residual", "neighbours and penalty", "augmentation"],
+)
+def test_every_setting_trains_a_model_that_loads(
+    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, changes: dict[str, float]
+) -> None:
+    recipe = dataclasses.replace(recipe, iterations=2, **changes)
+    model = load_model(train(recipe, cases, tmp_path, task=task, validation_cases=cases[:1], log=silent))
+    assert model.networks[0].context == recipe.context_slices
+    assert model.networks[0].residual == recipe.residual
+
+
+def test_without_adversarial_weight_the_discriminator_is_not_taught(
+    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
+) -> None:
+    train(dataclasses.replace(recipe, adversarial_weight=0.0), cases, tmp_path, task=task, log=silent)
+    with (tmp_path / "losses.csv").open() as file:
+        assert {(row["discriminator"], row["adversarial"]) for row in csv.DictReader(file)} == {("0", "0")}
+
+
+def test_a_stored_volume_is_the_volume(cases: list[Case], tmp_path: Path) -> None:
+    fresh = load_case(cases[0], crop_minimum=(32, 48))
+    for _ in range(2):
+        stored = load_stored(cases[0], crop_minimum=(32, 48), store=tmp_path)
+        assert stored.fingerprint == fresh.fingerprint
+        assert (stored.crop, stored.source_scale, stored.target_scale) == (
+            fresh.crop,
+            fresh.source_scale,
+            fresh.target_scale,
+        )
+    assert len(list(tmp_path.glob("*.npz"))) == 1

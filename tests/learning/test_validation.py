@@ -8,7 +8,7 @@ from gliofill.contrasts import Task
 from gliofill.learning.checkpoint import TrainingData, load_model, save_model
 from gliofill.learning.generator import Generator
 from gliofill.learning.recipe import Recipe
-from gliofill.learning.validation import Score, evaluate_cases
+from gliofill.learning.validation import Score, evaluate_volumes
 from gliofill.learning.volumes import Case, load_case
 
 
@@ -16,9 +16,9 @@ from gliofill.learning.volumes import Case, load_case
 def scores(cases: list[Case], recipe: Recipe, task: Task, tmp_path: Path) -> dict[tuple[str, str], Score]:
     volumes = [load_case(case, crop_minimum=(32, 48)) for case in cases]
     torch.manual_seed(0)
-    save_model(tmp_path, Generator(4, 1), task=task, recipe=recipe, training=TrainingData.of(volumes))
+    save_model(tmp_path, [Generator(4, 1)], task=task, recipe=recipe, training=TrainingData.of(volumes))
     model = load_model(tmp_path)
-    table = evaluate_cases(model, cases, device=torch.device("cpu"))
+    table, _ = evaluate_volumes(model, volumes, device=torch.device("cpu"))
     return {(score.session, score.method): score for score in table}
 
 

@@ -43,6 +43,17 @@ def imputed(folder: str, contrast: Contrast) -> str:
     return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-imputed", ending=f"{contrast.suffix}.nii.gz")
 
 
+def uncertainty(folder: str, contrast: Contrast) -> str:
+    """Return the map of how far the truth may lie from the synthetic image of a contrast.
+
+    Examples
+    --------
+    >>> uncertainty("sub-01", Contrast.T1W)
+    'sub-01/anat/sub-01_space-MNI152NLin2009aSym_desc-uncertainty_T1w.nii.gz'
+    """
+    return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-uncertainty", ending=f"{contrast.suffix}.nii.gz")
+
+
 def brain_mask(folder: str) -> str:
     """Return the brain mask of a session."""
     return _anat(folder, f"space-{SPACE}", "desc-brain", ending="mask.nii.gz")

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from gliofill.contrasts import TASKS, Task, find_task
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, sha256, whole_file, write_json, write_text
+from gliofill.learning.calibration import Calibration
 from gliofill.learning.framing import CROP_STEP, PERCENTILES, Scale
 from gliofill.learning.generator import Generator
 from gliofill.learning.model_card import render_card
@@ -22,8 +24,11 @@ from gliofill.learning.recipe import RANGES, Recipe
 from gliofill.learning.volumes import Volume
 from gliofill.quality.similarity import LinearMapping, fit_linear
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, METADATA, CARD = "weights.safetensors", "model.json", "MODEL_CARD.md"
+
+#: arguments of the generator that stand in the metadata
+NETWORK_KEYS = ("width", "blocks", "upsampling", "context", "residual")
 
 _SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -36,6 +41,7 @@ _SCHEMA: Mapping[str, Any] = {
         "training_data",
         "weights_sha256",
         "demonstration",
+        "uncertainty",
     ],
     "properties": {
         "model_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
@@ -44,8 +50,11 @@ _SCHEMA: Mapping[str, Any] = {
         "weights_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "network": {
             "type": "object",
-            "required": ["width", "blocks", "upsampling"],
+            "required": [*NETWORK_KEYS, "members"],
             "properties": {
+                "members": {"type": "integer", "minimum": 1, "maximum": RANGES["ensemble"][1]},
+                "context": {"type": "integer", "minimum": 0, "maximum": RANGES["context_slices"][1]},
+                "residual": {"type": "boolean"},
                 "width": {"type": "integer", "minimum": 1, "maximum": RANGES["generator_width"][1]},
                 "blocks": {"type": "integer", "minimum": 0, "maximum": RANGES["generator_blocks"][1]},
                 "upsampling": {"enum": ["transposed", "resize"]},
@@ -74,6 +83,16 @@ _SCHEMA: Mapping[str, Any] = {
                     "minItems": 2,
                     "maxItems": 2,
                 }
+            },
+        },
+        "uncertainty": {
+            "type": ["object", "null"],
+            "required": ["coverage", "factor", "floor", "cases"],
+            "properties": {
+                "coverage": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                "factor": {"type": "number", "minimum": 0},
+                "floor": {"type": "number", "minimum": 0},
+                "cases": {"type": "integer", "minimum": 1},
             },
         },
         "training_data": {
@@ -128,8 +147,8 @@ class Model:
 
     Attributes
     ----------
-    network
-        The generator, float32, in evaluation mode.
+    networks
+        The generator, or several of an ensemble; float32, in evaluation mode.
     task
         What it translates.
     training
@@ -140,14 +159,17 @@ class Model:
         Checksum of the weights file.
     metadata
         All of ``model.json``.
+    calibration
+        What turns the spread of the networks into an interval; None if it was never measured.
     """
 
-    network: Generator
+    networks: Sequence[Generator]
     task: Task
     training: TrainingData
     model_id: str
     sha256: str
     metadata: Mapping[str, Any]
+    calibration: Calibration | None = None
 
     @property
     def output_scale(self) -> Scale:
@@ -160,7 +182,9 @@ class Model:
         return bool(self.metadata["demonstration"])
 
 
-def save_model(folder: Path, network: Generator, *, task: Task, recipe: Recipe, training: TrainingData) -> Path:
+def save_model(
+    folder: Path, networks: Sequence[Generator], *, task: Task, recipe: Recipe, training: TrainingData
+) -> Path:
     """Write a model folder; ``model.json``, which vouches for the weights, is written after them.
 
     Returns
@@ -169,7 +193,11 @@ def save_model(folder: Path, network: Generator, *, task: Task, recipe: Recipe, 
         `folder`.
     """
     dtype = torch.float16 if recipe.save_half else torch.float32
-    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        f"{member}.{name}": value.detach().to("cpu", dtype).contiguous()
+        for member, network in enumerate(networks)
+        for name, value in network.state_dict().items()
+    }
     with whole_file(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
     checksum = sha256(folder / WEIGHTS)
@@ -178,7 +206,7 @@ def save_model(folder: Path, network: Generator, *, task: Task, recipe: Recipe, 
         "model_id": f"{task.name}-{recipe.name}-{checksum[:8]}",
         "task": task.name,
         "demonstration": recipe.demonstration,
-        "network": {"width": network.width, "blocks": network.blocks, "upsampling": network.upsampling},
+        "network": {**{key: getattr(networks[0], key) for key in NETWORK_KEYS}, "members": len(networks)},
         "intensity": {
             "percentiles": list(PERCENTILES),
             "output_scale": [training.output_scale.low, training.output_scale.high],
@@ -187,6 +215,7 @@ def save_model(folder: Path, network: Generator, *, task: Task, recipe: Recipe, 
         "crop": {"minimum": list(training.crop_minimum)},
         "training_data": {"participants": list(training.participants), "sessions": list(training.sessions)},
         "validation": [],
+        "uncertainty": None,
         "recipe": recipe.as_dict(),
         "software": {name: importlib.metadata.version(name) for name in ("gliofill", "torch")},
         "weights_sha256": checksum,
@@ -224,15 +253,15 @@ def load_model(folder: Path, task: Task | None = None) -> Model:
     own_task = find_task(metadata["task"])
     if task is not None and own_task != task:
         raise GliofillError(f"{path}: the model is for {own_task.name}, one for {task.name} is needed")
-    network = Generator(**{key: metadata["network"][key] for key in ("width", "blocks", "upsampling")})
-    _load_weights(folder / WEIGHTS, network, metadata["weights_sha256"])
+    networks = _load_networks(folder / WEIGHTS, metadata["network"], metadata["weights_sha256"])
     return Model(
-        network=network.eval(),
+        networks=networks,
         task=own_task,
         training=_training_data(metadata),
         model_id=metadata["model_id"],
         sha256=metadata["weights_sha256"],
         metadata=metadata,
+        calibration=Calibration(**metadata["uncertainty"]) if metadata["uncertainty"] else None,
     )
 
 
@@ -260,7 +289,15 @@ def _training_data(metadata: Mapping[str, Any]) -> TrainingData:
     )
 
 
-def _load_weights(path: Path, network: Generator, checksum: str) -> None:
+def _load_networks(path: Path, settings: Mapping[str, Any], checksum: str) -> tuple[Generator, ...]:
+    networks = nn.ModuleList(
+        Generator(**{key: settings[key] for key in NETWORK_KEYS}) for _ in range(settings["members"])
+    )
+    _load_weights(path, networks, checksum)
+    return tuple(network.eval() for network in networks)  # type: ignore[misc]
+
+
+def _load_weights(path: Path, network: nn.Module, checksum: str) -> None:
     if not path.is_file():
         raise GliofillError(f"{path}: no such weights file")
     if sha256(path) != checksum:

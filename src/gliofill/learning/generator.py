@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from gliofill.learning.normalisation import InstanceNorm
 
+NEARLY_ONE = 0.99
+
 
 def initialise(module: nn.Module) -> None:
     """Draw convolution weights from a normal distribution of mean 0 and deviation 0.02, and set biases to 0."""
@@ -44,13 +46,26 @@ class Generator(nn.Module):
         Number of residual blocks.
     upsampling
         ``transposed`` or ``resize``; both have the same parameters.
+    context
+        Neighbouring slices on each side that are seen beside the slice that is translated.
+    residual
+        Whether the output is the source slice, changed, instead of an image from nothing; no parameters.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 9, *, upsampling: str = "transposed") -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        blocks: int = 9,
+        *,
+        upsampling: str = "transposed",
+        context: int = 0,
+        residual: bool = False,
+    ) -> None:
         super().__init__()
         self.width, self.blocks, self.upsampling = width, blocks, upsampling
+        self.context, self.residual = context, residual
         self.layers = nn.Sequential(
-            *_step(nn.Conv2d(1, width, 7, padding=3, padding_mode="reflect")),
+            *_step(nn.Conv2d(1 + 2 * context, width, 7, padding=3, padding_mode="reflect")),
             *_step(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)),
             *_step(nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1)),
             *(ResidualBlock(4 * width) for _ in range(blocks)),
@@ -66,7 +81,7 @@ class Generator(nn.Module):
         Parameters
         ----------
         source
-            Shape (B, 1, H, W) in [-1, 1]; H and W multiples of 4.
+            Shape (B, 1 + 2 `context`, H, W) in [-1, 1], the slice to translate in the middle; H and W multiples of 4.
 
         Returns
         -------
@@ -75,7 +90,12 @@ class Generator(nn.Module):
         features = self.layers(source)
         # in bfloat16 the image would be left with some 200 grey levels
         with torch.autocast(source.device.type, enabled=False):
-            return torch.tanh(self.output(features.float()))
+            output = self.output(features.float())
+            if self.residual:
+                middle = source[:, self.context : self.context + 1].float()
+                # the argument whose tanh is the source; short of 1, where it would be infinite
+                output = output + torch.atanh(middle.clamp(-NEARLY_ONE, NEARLY_ONE))
+            return torch.tanh(output)
 
 
 def _step(convolution: nn.Module) -> tuple[nn.Module, ...]:

@@ -1,6 +1,7 @@
 """The generator at work: which device, which precision, and slices through the network in batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,24 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted slices.
+
+    Attributes
+    ----------
+    mean
+        Shape (K, H, W), float32, in [0, 1]: average over the networks, and over the mirrored slices.
+    spread
+        Same shape: standard deviation of what was averaged; 0 if that was a single pass.
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
 def predict_slices(
-    network: Generator,
+    networks: Sequence[Generator],
     slices: NDArray[np.floating],
     *,
     device: torch.device,
@@ -56,17 +73,17 @@ def predict_slices(
     flip_average: bool = True,
     precision: str = "auto",
     progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float32]:
+) -> Prediction:
     """Translate slices.
 
-    The prediction of a slice does not depend on its neighbours in the batch, but for rounding.
+    The prediction of a slice does not depend on the others in its batch, but for rounding.
 
     Parameters
     ----------
-    network
-        On any device; it is moved to `device`.
+    networks
+        One generator, or an ensemble of them; they are moved to `device`.
     slices
-        Shape (K, H, W), in [0, 1].
+        All slices of a volume in order, shape (K, H, W), in [0, 1].
     device
         Where to compute.
     batch_size
@@ -79,38 +96,46 @@ def predict_slices(
     progress
         Called with the number of slices done and the number of all.
 
-    Returns
-    -------
-    ndarray, shape (K, H, W), float32, in [0, 1]
-
     Raises
     ------
     GliofillError
         If the GPU has no memory for a single slice.
     """
-    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    predicted = np.empty(slices.shape, dtype=np.float32)
+    networks = [network.to(device, memory_format=torch.channels_last).eval() for network in networks]  # type: ignore[call-overload]
+    stack = _with_neighbours(slices, networks[0].context)
+    mean, spread = np.empty(slices.shape, dtype=np.float32), np.empty(slices.shape, dtype=np.float32)
     done = 0
     with torch.inference_mode(), autocast(device, precision), torch.backends.cudnn.flags(deterministic=True):
         while done < len(slices):
-            batch = torch.from_numpy(np.ascontiguousarray(slices[done : done + batch_size], dtype=np.float32))
+            batch = torch.from_numpy(stack[done : done + batch_size].astype(np.float32, order="C"))
             try:
-                predicted[done : done + batch_size] = _predict_batch(network, batch.to(device), flip_average)
+                passes = _passes(networks, batch.to(device), flip_average)
             except torch.OutOfMemoryError as error:
                 if batch_size == 1:
                     raise GliofillError(f"{device}: not enough memory for one slice of {slices.shape[1:]}") from error
                 batch_size = batch_size // 2
                 torch.cuda.empty_cache()
                 continue
+            mean[done : done + batch_size] = passes.mean(0).cpu().numpy()
+            spread[done : done + batch_size] = passes.std(0, correction=0).cpu().numpy()
             done = min(done + batch_size, len(slices))
             if progress is not None:
                 progress(done, len(slices))
-    return predicted
+    return Prediction(mean, spread)
 
 
-def _predict_batch(network: Generator, unit: torch.Tensor, flip_average: bool) -> NDArray[Any]:
-    source = (2 * unit - 1).unsqueeze(1).contiguous(memory_format=torch.channels_last)
-    prediction = network(source)
+def _with_neighbours(slices: NDArray[np.floating], context: int) -> NDArray[np.floating]:
+    """Return a view of shape (K, 1 + 2 context, H, W); the first and the last slice are their own neighbours."""
+    padded = np.concatenate([slices[:1]] * context + [slices] + [slices[-1:]] * context)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 1 + 2 * context, axis=0)
+    return np.moveaxis(windows, -1, 1)
+
+
+def _passes(networks: Sequence[Generator], unit: torch.Tensor, flip_average: bool) -> torch.Tensor:
+    """Return every network's prediction of every slice, shape (passes, B, H, W), in [0, 1]."""
+    source = (2 * unit - 1).contiguous(memory_format=torch.channels_last)
+    predictions = [network(source) for network in networks]
     if flip_average:
-        prediction = (prediction + network(source.flip(2)).flip(2)) / 2
-    return ((prediction[:, 0] + 1) / 2).float().cpu().numpy()
+        mirrored = source.flip(2)
+        predictions += [network(mirrored).flip(2) for network in networks]
+    return (torch.stack(predictions)[:, :, 0].float() + 1) / 2

@@ -28,6 +28,12 @@ def _standardise(x: Tensor) -> tuple[Tensor, Tensor]:
     return unit, inverse_deviation
 
 
+def _standardise_plainly(x: Tensor) -> tuple[Tensor, Tensor]:
+    variance, mean = torch.var_mean(x, dim=(2, 3), correction=0, keepdim=True)
+    inverse_deviation = (variance + EPSILON).rsqrt()
+    return (x - mean) * inverse_deviation, inverse_deviation[:, :, 0, 0]
+
+
 class _Standardise(torch.autograd.Function):
     """Normalisation whose gradient is written out, for PyTorch's own backward kernel is 5 to 13 times slower on CPU.
 
@@ -44,7 +50,8 @@ class _Standardise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         batch, channels, height, width = x.shape
-        unit, inverse_deviation = _standardise(x)
+        # a gradient penalty differentiates what stands here, and the kernel's deviation has no derivative
+        unit, inverse_deviation = _standardise_plainly(x) if torch.is_grad_enabled() else _standardise(x)
         # pixels as rows and channels as columns: what channels-last memory is, and what sums fastest
         y, gradient = (t.permute(0, 2, 3, 1).reshape(batch, -1, channels) for t in (unit, gradients[0]))
         result = gradient - gradient.mean(1, keepdim=True)

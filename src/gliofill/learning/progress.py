@@ -1,8 +1,11 @@
-"""What a person sees of a training run: a bar on a terminal, a line now and then in a log file."""
+"""What a person sees of a training run, a bar or a line now and then, and how it hears that it should stop."""
 
 import contextlib
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -53,3 +56,22 @@ def show_progress(
                 log(f"{title}: {done} of {iterations}  {describe(losses)}  {minutes:.0f} min left")
 
         yield advance
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[list[signal.Signals]]:
+    """Give a list that SIGTERM and SIGINT append to instead of ending the process."""
+    received: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may handle signals
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(signal.Signals(number))
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -20,6 +20,13 @@ CHOICES = {
     "precision": ("auto", "fp32", "bf16"),
 }
 
+#: what a variant changes in a recipe
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "lesion": {},
+    "nolesion": {"lesion_weight": 0.0},
+    "l1": {"lesion_weight": 0.0, "adversarial_weight": 0.0, "ssim_weight": 0.0},
+}
+
 #: smallest and largest value that can be meant, both included
 RANGES = {
     "generator_width": (1, 512),
@@ -36,6 +43,15 @@ RANGES = {
     "beta1": (0.0, 0.9999),
     "ema_decay": (0.0, 0.999999),
     "smallest_brain_fraction": (0.0, 0.5),
+    "context_slices": (0, 3),
+    "ssim_weight": (0.0, 1e6),
+    "gradient_penalty": (0.0, 1e6),
+    "lesion_share": (0.0, 1.0),
+    "augment_contrast": (0.0, 1.0),
+    "augment_bias": (0.0, 1.0),
+    "augment_affine": (0.0, 0.5),
+    "ensemble": (1, 16),
+    "validate_every": (0, 10_000_000),
     "seed": (0, 2**63 - 1),
 }
 
@@ -72,6 +88,24 @@ class Recipe:
         Decay of the moving average of the generator's weights that is saved in their place; 0 saves the weights.
     smallest_brain_fraction
         Slices in which the brain covers a smaller share of the crop are not drawn.
+    context_slices
+        Neighbours on each side that the generator sees beside the slice that it translates (2.5-D).
+    residual
+        Whether the generator starts from the source slice and learns what to change, instead of the whole image.
+    ssim_weight
+        Coefficient of one minus the mean SSIM inside the brain.
+    gradient_penalty
+        Coefficient of the discriminator's squared gradient at acquired slices (R1, Mescheder 2018).
+    lesion_share
+        Share of the slices that are drawn among those with lesion; 0 draws all slices alike.
+    augment_contrast, augment_bias
+        Deviations of the logarithms of a random gamma and of a smooth random field on the source.
+    augment_affine
+        Deviation of a random in-plane rotation, in radians, and of the logarithm of a random zoom, on all images.
+    ensemble
+        Networks that are trained one after the other, from different seeds, and averaged.
+    validate_every
+        Iterations between two scores on the held-out sessions; 0 scores at the end alone.
     precision
         ``fp32``, ``bf16``, or ``auto``: bf16 where the processor computes in it.
     seed
@@ -105,6 +139,16 @@ class Recipe:
     beta1: float = 0.5
     ema_decay: float = 0.0
     smallest_brain_fraction: float = 0.02
+    context_slices: int = 0
+    residual: bool = False
+    ssim_weight: float = 0.0
+    gradient_penalty: float = 0.0
+    lesion_share: float = 0.0
+    augment_contrast: float = 0.0
+    augment_bias: float = 0.0
+    augment_affine: float = 0.0
+    ensemble: int = 1
+    validate_every: int = 0
     precision: str = "auto"
     seed: int = 0
     save_half: bool = False
@@ -115,6 +159,25 @@ class Recipe:
             value = _typed(field.name, getattr(self, field.name), field.type)
             _check_range(field.name, value)
             object.__setattr__(self, field.name, value)
+
+    def variant(self, name: str) -> "Recipe":
+        """Return the recipe of a variant: what the evaluation compares.
+
+        Parameters
+        ----------
+        name
+            ``lesion``: as it is; ``nolesion``: without lesion-mask loss; ``l1``: the L1 term alone, a plain regression.
+
+        Raises
+        ------
+        GliofillError
+            If there is no such variant, or the lesion-mask loss is asked for and its weight is 0.
+        """
+        if name not in VARIANTS:
+            raise GliofillError(f"variant {name!r} is not one of {', '.join(VARIANTS)}")
+        if name == "lesion" and not self.lesion_weight:
+            raise GliofillError(f"recipe {self.name}: lesion_weight is 0, there is no variant with lesion-mask loss")
+        return dataclasses.replace(self, **{"name": f"{self.name}-{name}", **VARIANTS[name]})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, in the order of the class."""

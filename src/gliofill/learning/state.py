@@ -20,7 +20,10 @@ from gliofill.learning.generator import Generator
 from gliofill.learning.recipe import Recipe
 from gliofill.learning.volumes import Volume
 
-STATE = "training-state.safetensors"
+
+def state_name(member: int | str) -> str:
+    """Return the name of the file with the state of one network of an ensemble."""
+    return f"training-state-{member}.safetensors"
 
 
 @dataclass
@@ -43,7 +46,13 @@ class TrainingState:
         """Return untrained networks whose weights depend on the recipe's seed alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            generator = Generator(recipe.generator_width, recipe.generator_blocks, upsampling=recipe.upsampling)
+            generator = Generator(
+                recipe.generator_width,
+                recipe.generator_blocks,
+                upsampling=recipe.upsampling,
+                context=recipe.context_slices,
+                residual=recipe.residual,
+            )
             discriminator = Discriminator(recipe.discriminator_width)
         for network in (generator, discriminator):
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,32 +1,36 @@
 """The training loop: draw slices, teach the discriminator, teach the generator, and be ready to stop at any time."""
 
-import contextlib
-import csv
+import dataclasses
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 
 import torch
+from torch import Tensor
 
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
-from gliofill.images import read_json, whole_file
+from gliofill.images import read_json
 from gliofill.learning.batches import Batch, SliceSource
 from gliofill.learning.checkpoint import METADATA, TrainingData, load_model, save_model, write_metadata
-from gliofill.learning.inference import autocast, select_device
-from gliofill.learning.losses import discriminator_loss, generator_terms
-from gliofill.learning.progress import show_progress
+from gliofill.learning.generator import Generator
+from gliofill.learning.inference import autocast, predict_slices, select_device
+from gliofill.learning.losses import (
+    adversarial_loss,
+    discriminator_loss,
+    gradient_penalty,
+    l1_loss,
+    lesion_loss,
+    ssim_loss,
+)
+from gliofill.learning.progress import show_progress, stop_requests
 from gliofill.learning.recipe import Recipe
-from gliofill.learning.state import STATE, TrainingState, identity
-from gliofill.learning.validation import evaluate_cases, mean_scores
-from gliofill.learning.volumes import Case, common_crop, load_case
-
-LOSSES = "losses.csv"
-_COLUMNS = ("iteration", "discriminator", "adversarial", "l1", "lesion")
+from gliofill.learning.record import LOSS_TERMS, Record
+from gliofill.learning.state import TrainingState, identity, state_name
+from gliofill.learning.store import load_stored
+from gliofill.learning.validation import evaluate_volumes, mean_scores, watch_scores
+from gliofill.learning.volumes import Case, Volume, common_crop
 
 
 def learning_rate(recipe: Recipe, iteration: int) -> float:
@@ -36,32 +40,53 @@ def learning_rate(recipe: Recipe, iteration: int) -> float:
 
 
 def step(state: TrainingState, batch: Batch, recipe: Recipe) -> dict[str, float]:
-    """Update both networks once; return the loss terms, unweighted, by name."""
-    device = batch.source.device
+    """Update both networks once; return the loss terms, unweighted, by name.
+
+    Without adversarial weight there is no discriminator to teach, and its terms are 0.
+    """
     for optimiser in (state.generator_optimiser, state.discriminator_optimiser):
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, state.iteration)
         optimiser.zero_grad()
-    with autocast(device, recipe.precision):
+    is_adversarial = recipe.adversarial_weight > 0
+    with autocast(batch.source.device, recipe.precision):
         prediction = state.generator(batch.source)
-        # one pass for both halves: normalisation is per slice, so they do not see each other
-        sources, images = torch.cat([batch.source] * 2), torch.cat([batch.target, prediction.detach()])
-        real_logits, fake_logits = state.discriminator(sources, images).float().chunk(2)
-    loss = discriminator_loss(real_logits, fake_logits, recipe.adversarial)
-    loss.backward()
-    state.discriminator_optimiser.step()
-
-    state.discriminator.requires_grad_(False)
-    with autocast(device, recipe.precision):
-        fake_logits = state.discriminator(batch.source, prediction).float()
-    state.discriminator.requires_grad_(True)
-    terms = generator_terms(fake_logits, prediction, batch.target, lesion=batch.lesion, adversarial=recipe.adversarial)
-    weights = {"adversarial": recipe.adversarial_weight, "l1": recipe.l1_weight, "lesion": recipe.lesion_weight}
-    torch.stack([weights[name] * term for name, term in terms.items()]).sum().backward()
+    judgement = _teach_discriminator(state, batch, prediction.detach(), recipe) if is_adversarial else None
+    terms = _generator_terms(state, batch, prediction, recipe)
+    torch.stack([getattr(recipe, f"{name}_weight") * term for name, term in terms.items()]).sum().backward()
     state.generator_optimiser.step()
     state.iteration += 1
     _average(state, recipe)
-    values = torch.stack([loss, *terms.values()]).tolist()
-    return dict(zip(("discriminator", *terms), values, strict=True))
+    # one transfer for all: each would make the host wait for the device
+    terms = {"discriminator": prediction.new_zeros(()) if judgement is None else judgement, **terms}
+    values = torch.stack([term.detach().float() for term in terms.values()]).tolist()
+    return dict.fromkeys(LOSS_TERMS, 0.0) | dict(zip(terms, values, strict=True))
+
+
+def _teach_discriminator(state: TrainingState, batch: Batch, prediction: Tensor, recipe: Recipe) -> Tensor:
+    target = batch.target.requires_grad_(recipe.gradient_penalty > 0)
+    with autocast(target.device, recipe.precision):
+        # one pass for both halves: normalisation is per slice, so they do not see each other
+        images = torch.cat([target, prediction])
+        real_logits, fake_logits = state.discriminator(torch.cat([batch.middle] * 2), images).float().chunk(2)
+    loss = discriminator_loss(real_logits, fake_logits, recipe.adversarial)
+    penalty = recipe.gradient_penalty * gradient_penalty(real_logits, target) if recipe.gradient_penalty else 0
+    (loss + penalty).backward()
+    state.discriminator_optimiser.step()
+    return loss
+
+
+def _generator_terms(state: TrainingState, batch: Batch, prediction: Tensor, recipe: Recipe) -> dict[str, Tensor]:
+    target = batch.target.detach()
+    terms = {"l1": l1_loss(prediction, target), "lesion": lesion_loss(prediction, target, batch.lesion)}
+    if recipe.ssim_weight:
+        terms["ssim"] = ssim_loss(prediction, target, batch.brain)
+    if recipe.adversarial_weight:
+        state.discriminator.requires_grad_(False)
+        with autocast(target.device, recipe.precision):
+            logits = state.discriminator(batch.middle, prediction).float()
+        state.discriminator.requires_grad_(True)
+        terms["adversarial"] = adversarial_loss(logits, True, recipe.adversarial)
+    return terms
 
 
 def _average(state: TrainingState, recipe: Recipe) -> None:
@@ -72,6 +97,36 @@ def _average(state: TrainingState, recipe: Recipe) -> None:
     with torch.no_grad():
         for mean, current in zip(state.averaged.parameters(), state.generator.parameters(), strict=True):
             mean.lerp_(current, 1 - decay)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the members of an ensemble share while they are trained.
+
+    Attributes
+    ----------
+    folder
+        Where the model, its logs and, until the end, the training state are written.
+    volumes, held_out
+        To learn from, and to score on.
+    device
+        Where to compute.
+    checkpoint_every
+        Iterations between two saves of the state.
+    log
+        Receives lines of text.
+    on_validation
+        Receives the iteration and the scores on the held-out sessions.
+    """
+
+    folder: Path
+    task: Task
+    volumes: Sequence[Volume]
+    held_out: Sequence[Volume]
+    device: torch.device
+    checkpoint_every: int
+    log: Callable[[str], None]
+    on_validation: Callable[[int, Mapping[str, float]], None] | None
 
 
 def train(
@@ -85,7 +140,9 @@ def train(
     threads: int | None = None,
     resume: bool = True,
     checkpoint_every: int = 250,
+    store: Path | None = None,
     log: Callable[[str], None] = print,
+    on_validation: Callable[[int, Mapping[str, float]], None] | None = None,
 ) -> Path:
     """Train a model, from the start or from where an earlier run was stopped.
 
@@ -102,7 +159,7 @@ def train(
     task
         What the cases are of.
     validation_cases
-        Held-out sessions, scored at the end.
+        Held-out sessions, scored at the recipe's intervals and at the end; they calibrate the uncertainty.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     threads
@@ -111,8 +168,13 @@ def train(
         Whether to continue from a saved state.
     checkpoint_every
         Iterations between two saves of the state.
+    store
+        Folder that keeps the scaled and cropped volumes for the next run; they are not kept if None.
     log
         Receives lines of text.
+    on_validation
+        Receives the iteration and the scores (``ssim``, ``ssim_lesion``) at the recipe's intervals; what it raises ends
+        the run.
 
     Returns
     -------
@@ -130,48 +192,95 @@ def train(
         raise GliofillError(f"{model_dir}: no sessions were given to train {task.name} on")
     if threads is not None:
         torch.set_num_threads(threads)
-    used_device = select_device(device)
     crop_minimum = common_crop(cases)
-    volumes = [load_case(case, crop_minimum=crop_minimum) for case in cases]
-    state = TrainingState.fresh(recipe, used_device)
-    run_identity = identity(recipe, task, volumes)
-    if resume and (model_dir / STATE).is_file():
-        state.restore(model_dir / STATE, run_identity)
-        log(f"{model_dir}: continuing after iteration {state.iteration}")
+    volumes, held_out = (
+        [load_stored(case, crop_minimum=crop_minimum, store=store) for case in group]
+        for group in (cases, validation_cases)
+    )
+    used_device = select_device(device)
     log(f"{task.name}: {len(volumes)} sessions of {crop_minimum[0]}x{crop_minimum[1]} pixels on {used_device}")
-    slices = SliceSource(volumes, recipe, used_device)
-    with _loss_table(model_dir / LOSSES, state.iteration) as record, _stop_requests() as stop:
-        with show_progress(task.name, recipe.iterations, start=state.iteration, log=log) as advance:
+    run = Run(model_dir, task, volumes, held_out, used_device, checkpoint_every, log, on_validation)
+    if not resume:
+        clear(model_dir)
+    seeds = range(recipe.seed, recipe.seed + recipe.ensemble)
+    members = [_member(run, dataclasses.replace(recipe, seed=seed), number) for number, seed in enumerate(seeds)]
+    save_model(model_dir, members, task=task, recipe=recipe, training=TrainingData.of(volumes))
+    if held_out:
+        validate(model_dir, held_out, device=used_device, precision=recipe.precision, log=log)
+    clear(model_dir)
+    return model_dir
+
+
+def _member(run: Run, recipe: Recipe, number: int) -> Generator:
+    """Train one network, or take it from its state if it was finished before."""
+    path = run.folder / state_name(number)
+    state = TrainingState.fresh(recipe, run.device)
+    own = identity(recipe, run.task, run.volumes)
+    if path.is_file():
+        state.restore(path, own)
+        run.log(f"{run.folder}: continuing after iteration {state.iteration} of network {number + 1}")
+    if state.iteration >= recipe.iterations:
+        return state.result
+    slices = SliceSource(run.volumes, recipe, run.device)
+    record = Record(run.folder, number, state.iteration)
+    title = f"{run.task.name} {number + 1}/{recipe.ensemble}" if recipe.ensemble > 1 else run.task.name
+    with record, stop_requests() as stop:
+        with show_progress(title, recipe.iterations, start=state.iteration, log=run.log) as advance:
             while state.iteration < recipe.iterations:
                 losses = step(state, slices.draw(state.iteration), recipe)
-                _check_finite(losses, state.iteration, model_dir)
-                record(state.iteration, losses)
+                _check_finite(losses, state.iteration, run.folder)
+                record.losses(state.iteration, losses)
                 advance(losses)
-                if stop or state.iteration % checkpoint_every == 0:
-                    state.save(model_dir / STATE, run_identity)
+                if recipe.validate_every and state.iteration % recipe.validate_every == 0 and run.held_out:
+                    _watch(run, state, recipe, record)
+                if stop or state.iteration % run.checkpoint_every == 0:
+                    state.save(path, own)
                 if stop:
-                    log(f"{model_dir}: stopped by {stop[0].name} after iteration {state.iteration}; the state is saved")
+                    run.log(
+                        f"{run.folder}: stopped by {stop[0].name} after iteration {state.iteration}; the state is saved"
+                    )
                     raise SystemExit(128 + stop[0])
-    save_model(model_dir, state.result, task=task, recipe=recipe, training=TrainingData.of(volumes))
-    if validation_cases:
-        validate(model_dir, validation_cases, device=used_device, precision=recipe.precision, log=log)
-    (model_dir / STATE).unlink(missing_ok=True)
-    return model_dir
+    if recipe.ensemble > 1:
+        state.save(path, own)
+    return state.result
+
+
+def _watch(run: Run, state: TrainingState, recipe: Recipe, record: Record) -> None:
+    """Score the network as it is on the held-out sessions, and draw one slice of each."""
+    watched = [
+        (volume, predict_slices([state.result], volume.source, device=run.device, precision=recipe.precision).mean)
+        for volume in run.held_out
+    ]
+    state.generator.train()
+    scores = watch_scores(watched)
+    record.scores(state.iteration, scores)
+    record.picture(state.iteration, watched)
+    run.log(f"{run.task.name}: iteration {state.iteration}: " + ", ".join(f"{k} {v:.3f}" for k, v in scores.items()))
+    if run.on_validation:
+        run.on_validation(state.iteration, scores)
 
 
 def validate(
     model_dir: Path,
-    cases: Sequence[Case],
+    volumes: Sequence[Volume],
     *,
     device: torch.device,
     precision: str = "auto",
     log: Callable[[str], None] = print,
 ) -> None:
-    """Score a saved model on held-out sessions, and write the scores into its metadata and card."""
-    scores = evaluate_cases(load_model(model_dir), cases, device=device, precision=precision)
+    """Score a saved model on held-out sessions, calibrate its uncertainty, and write both into metadata and card."""
+    scores, calibration = evaluate_volumes(load_model(model_dir), volumes, device=device, precision=precision)
     for method, means in mean_scores(scores).items():
         log(f"{method}: SSIM {means['ssim']:.3f} (higher is better), MAE {means['mae']:.3f} (lower is better)")
-    write_metadata(model_dir, {**read_json(model_dir / METADATA), "validation": [asdict(score) for score in scores]})
+    metadata = read_json(model_dir / METADATA)
+    found = {"validation": [asdict(score) for score in scores], "uncertainty": asdict(calibration)}
+    write_metadata(model_dir, {**metadata, **found})
+
+
+def clear(model_dir: Path) -> None:
+    """Remove the states of a run that is over."""
+    for path in model_dir.glob(state_name("*")):
+        path.unlink()
 
 
 def _check_finite(losses: dict[str, float], iteration: int, model_dir: Path) -> None:
@@ -181,33 +290,3 @@ def _check_finite(losses: dict[str, float], iteration: int, model_dir: Path) -> 
                 f"{model_dir}: the {name} loss is {value} at iteration {iteration}; "
                 "lower the learning rate or the loss weights"
             )
-
-
-@contextlib.contextmanager
-def _loss_table(path: Path, done: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """Give a function that appends a row; rows after iteration `done`, of a run that was cut short, are dropped."""
-    kept = path.read_text(encoding="utf-8").splitlines()[1 : done + 1] if done and path.is_file() else []
-    with whole_file(path) as temporary:
-        temporary.write_text("\n".join([",".join(_COLUMNS), *kept]) + "\n", encoding="utf-8")
-    with path.open("a", encoding="utf-8", newline="", buffering=1) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        yield lambda iteration, losses: writer.writerow([iteration, *(f"{losses[key]:.6g}" for key in _COLUMNS[1:])])
-
-
-@contextlib.contextmanager
-def _stop_requests() -> Iterator[list[signal.Signals]]:
-    """Give a list that SIGTERM and SIGINT append to instead of ending the process."""
-    received: list[signal.Signals] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may handle signals
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(signal.Signals(number))
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -1,6 +1,6 @@
 """A model on held-out sessions, beside the floors that it has to beat."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gliofill.learning.calibration import Calibration
 from gliofill.learning.checkpoint import Model
 from gliofill.learning.inference import predict_slices
-from gliofill.learning.volumes import Case, Volume, load_case
+from gliofill.learning.volumes import Volume
 from gliofill.quality.similarity import brain_mae, brain_ssim
 
 
@@ -38,34 +39,61 @@ class Score:
     lesion_mae: float | None
 
 
-def evaluate_cases(
+def evaluate_volumes(
     model: Model,
-    cases: Sequence[Case],
+    volumes: Sequence[Volume],
     *,
     device: torch.device,
     flip_average: bool = True,
     precision: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Score]:
-    """Compare a model and three floors with the acquired targets.
+) -> tuple[list[Score], Calibration]:
+    """Compare a model and three floors with the acquired targets, and calibrate the model's uncertainty on them.
 
     All intensities are in [0, 1], source and target each by its own volume's scale, and 0 outside the brain.
+
+    Parameters
+    ----------
+    model
+        From `gliofill.learning.checkpoint.load_model`.
+    volumes
+        Held-out sessions, loaded with the model's crop; at least one.
+    device, flip_average, precision
+        See `gliofill.learning.inference.predict_slices`.
 
     Returns
     -------
     list of Score
-        Four for each case: ``model`` first.
+        Four for each volume: ``model`` first.
+    Calibration
+        Of intervals around the prediction.
     """
     scores: list[Score] = []
-    for done, case in enumerate(cases):
-        volume = load_case(case, crop_minimum=model.training.crop_minimum)
+    errors, spreads = [], []
+    for volume in volumes:
         predicted = predict_slices(
-            model.network, volume.source, device=device, flip_average=flip_average, precision=precision
+            model.networks, volume.source, device=device, flip_average=flip_average, precision=precision
         )
-        scores += _compare(volume, {"model": predicted, **_floors(model, volume)})
-        if progress is not None:
-            progress(done + 1, len(cases))
-    return scores
+        scores += _compare(volume, {"model": predicted.mean, **_floors(model, volume)})
+        errors.append(np.abs(predicted.mean - volume.target)[volume.brain])
+        spreads.append(predicted.spread[volume.brain])
+    return scores, Calibration.fit(errors, spreads)
+
+
+def watch_scores(watched: Iterable[tuple[Volume, NDArray[np.floating]]]) -> dict[str, float]:
+    """Return the mean SSIM over pairs of session and prediction, inside the brain and, where there is one, the lesion.
+
+    Returns
+    -------
+    dict
+        ``ssim``, and ``ssim_lesion`` if a session has a lesion.
+    """
+    brain, lesion = [], []
+    for volume, predicted in watched:
+        prediction = np.where(volume.brain, predicted, 0)
+        brain.append(brain_ssim(prediction, volume.target, volume.brain))
+        if volume.lesion.any():
+            lesion.append(brain_ssim(prediction, volume.target, volume.lesion))
+    return {"ssim": float(np.mean(brain)), **({"ssim_lesion": float(np.mean(lesion))} if lesion else {})}
 
 
 def _floors(model: Model, volume: Volume) -> dict[str, NDArray[np.floating]]:
