@@ -99,7 +99,9 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
             f"{output_dir / source_name}: does not share the grid of the session's brain mask; preprocess again"
         )
     device = select_device(settings.device)
-    synthesis = predict_volume(model, data, brain > 0.5, device=device, batch_size=settings.batch_size)
+    synthesis = predict_volume(
+        model, data, brain > 0.5, device=device, batch_size=settings.batch_size, flip_average=settings.flip_average
+    )
     _remove_earlier(output_dir, folder, target)
     write_image(output_dir / name, synthesis.image, affine, description=f"synthetic {target} from {source} by gliofill")
     write_json(output_dir / derivatives.sidecar(name), _sidecar(model, source_name, why, state))

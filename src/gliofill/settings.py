@@ -70,6 +70,7 @@ class ImputeSettings(Section):
     models: Mapping[str, str] = field(default_factory=lambda: {"T2w-to-FLAIR": "demo", "T1post-to-T1w": "demo"})
     device: str = "auto"
     batch_size: int = 8
+    flip_average: bool = True
 
 
 @dataclass(frozen=True)

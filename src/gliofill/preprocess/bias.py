@@ -11,7 +11,7 @@ from gliofill.errors import GliofillError
 FIELD_SPACING_MM = 6.0
 
 
-def correct_bias(image: ants.ANTsImage, mask: ants.ANTsImage) -> ants.ANTsImage:
+def correct_bias(image: ants.ANTsImage, mask: ants.ANTsImage | None = None) -> ants.ANTsImage:
     """Divide an image by its N4 bias field.
 
     The field is estimated on a coarse copy whose axes are thinned each for itself, so that thick slices stay. Its
@@ -23,7 +23,8 @@ def correct_bias(image: ants.ANTsImage, mask: ants.ANTsImage) -> ants.ANTsImage:
     image
         Native image; negative voxels, which N4 cannot take the logarithm of, count as 0.
     mask
-        Where the field is estimated; same grid as `image`.
+        Where the field is estimated; same grid as `image`. None takes the foreground of the coarse copy, which costs a
+        tenth of the time that the foreground of the whole image would.
 
     Returns
     -------
@@ -39,17 +40,20 @@ def correct_bias(image: ants.ANTsImage, mask: ants.ANTsImage) -> ants.ANTsImage:
     ----------
     Tustison et al., N4ITK: improved N3 bias correction, IEEE Trans Med Imaging 2010.
     """
-    if not mask.numpy().any():
-        raise GliofillError("bias correction: the mask is empty, the image has no foreground")
     image = ants.threshold_image(image, 0, np.inf) * image
     spacing = [max(edge, FIELD_SPACING_MM) for edge in image.spacing]
     coarse = ants.resample_image(image, spacing, use_voxels=False, interp_type=0)
-    coarse_mask = ants.resample_image_to_target(mask, coarse, interp_type="nearestNeighbor")
+    if mask is None:
+        coarse_mask = ants.get_mask(coarse)
+    else:
+        coarse_mask = ants.resample_image_to_target(mask, coarse, interp_type="nearestNeighbor")
+    if not coarse_mask.numpy().any():
+        raise GliofillError("bias correction: the mask is empty, the image has no foreground")
     field = ants.n4_bias_field_correction(
         coarse,
         mask=coarse_mask,
         shrink_factor=1,
-        convergence={"iters": [50, 50, 50], "tol": 1e-6},
+        convergence={"iters": [20, 20, 20], "tol": 1e-6},
         return_bias_field=True,
     )
     inside = coarse_mask.numpy() > 0

@@ -20,6 +20,8 @@ SCORE_SPACING_MM = 3.0
 #: a registration below these is tried again, then flagged
 LEAST_HEAD_OVERLAP = 0.75
 LEAST_BRAIN_IN_FIELD = 0.85
+#: an image with more zeros than the rest of this has an empty background; acquired air is noise
+MOST_OCCUPIED = 0.7
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class _Scorer:
     def __init__(self, fixed: ants.ANTsImage, brain: ants.ANTsImage, moving: ants.ANTsImage) -> None:
         self.fixed, self.moving = _coarsen(fixed), _coarsen(moving)
         self.brain = ants.resample_image_to_target(brain, self.fixed, interp_type="nearestNeighbor").numpy() > 0
-        self.fixed_head, self.moving_head = ants.get_mask(self.fixed), ants.get_mask(self.moving)
+        self.fixed_head, self.moving_head = _foreground(self.fixed), _foreground(self.moving)
         self.field = self.moving.new_image_like(np.ones(self.moving.shape, dtype=np.float32))
 
     def starts(self) -> list[tuple[str, NDArray[np.float64]]]:
@@ -188,6 +190,14 @@ class _Scorer:
             dice((self.fixed_head.numpy() > 0) & in_field, (head > 0.5) & in_field),
             float((self.brain & in_field).sum() / max(self.brain.sum(), 1)),
         )
+
+
+def _foreground(image: ants.ANTsImage) -> ants.ANTsImage:
+    """Return the mask of the head: where air is exactly 0, as in stripped images, everything else."""
+    occupied = image.numpy() != 0
+    if occupied.mean() < MOST_OCCUPIED:
+        return image.new_image_like(occupied.astype(np.float32))
+    return ants.get_mask(image)
 
 
 def _centre(mask: ants.ANTsImage) -> NDArray[np.float64]:

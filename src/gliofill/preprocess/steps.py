@@ -24,7 +24,7 @@ def correct(image: Path, out: Path, *, bias_correction: bool, stripped: bool) ->
     if native.dimension != 3:
         raise GliofillError(f"{image}: is {native.dimension}-D, a 3-D image is needed")
     if bias_correction:
-        native = correct_bias(native, brain.nonzero_mask(native) if stripped else ants.get_mask(native))
+        native = correct_bias(native, brain.nonzero_mask(native) if stripped else None)
     ants.image_write(native, str(out))
 
 
