@@ -100,7 +100,12 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
         )
     device = select_device(settings.device)
     synthesis = predict_volume(
-        model, data, brain > 0.5, device=device, batch_size=settings.batch_size, flip_average=settings.flip_average
+        model,
+        data,
+        brain > 0.5,
+        device=device,
+        batch_size=settings.batch_size,
+        flip_average=settings.flip_average,
     )
     _remove_earlier(output_dir, folder, target)
     write_image(output_dir / name, synthesis.image, affine, description=f"synthetic {target} from {source} by gliofill")
