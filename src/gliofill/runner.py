@@ -42,7 +42,10 @@ def run_app(words: Sequence[str]) -> int:
     command += ["--keep-going", "--rerun-incomplete", *(["--dry-run"] if options.dry_run else []), *rest]
     # verbs are found beside this interpreter, also when its folder is not on the user's PATH
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    environment.setdefault("GLIOFILL_START", str(Path.cwd()))
+    # Snakemake keeps its log where it is started, which in a container may be read-only
+    folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else settings.output_dir
+    return subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 def _summarise(output_dir: Path) -> int:
