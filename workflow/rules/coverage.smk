@@ -8,7 +8,8 @@ checkpoint coverage:
         "logs/coverage/coverage.log",
     threads: SETTINGS.threads.coverage
     resources:
-        mem_mb=2000,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         bids_dir=literal(BIDS_DIR),
         settings=literal(SETTINGS.usability.to_json()),

@@ -9,8 +9,8 @@ rule impute:
     threads: SETTINGS.threads.impute
     resources:
         gpu=1,
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=growing(6000),
+        runtime=growing(30),
     params:
         settings=literal(SETTINGS.impute.to_json()),
         model=lambda wildcards: MODELS[task_filling(Contrast(wildcards.contrast))],

@@ -8,8 +8,8 @@ rule preprocess:
         "logs/preprocess/{folder}/{prefix}.log",
     threads: SETTINGS.threads.preprocess
     resources:
-        mem_mb=lambda wildcards, threads: 1500 + 1500 * threads,
-        runtime=60,
+        mem_mb=growing(1500 + 1500 * SETTINGS.threads.preprocess),
+        runtime=growing(60),
     params:
         bids_dir=literal(BIDS_DIR),
         settings=literal(SETTINGS.preprocess.to_json()),

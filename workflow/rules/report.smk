@@ -9,7 +9,8 @@ rule report:
         "logs/report/{participant}/{prefix}.log",
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         folder=lambda wildcards: session_of(wildcards.prefix),
         version=__version__,
@@ -30,6 +31,9 @@ rule status:
     log:
         "logs/status/status.log",
     threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         version=__version__,
     shell:

@@ -1,12 +1,11 @@
 """Which contrast of which session is there, is missing or is unusable, and what will be done about it."""
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from gliofill.bids.scan import explain_choice
 from gliofill.contrasts import Contrast, task_filling
@@ -203,9 +202,10 @@ def _choose(
 
 def write_coverage(path: Path, rows: list[Row]) -> None:
     """Write the coverage table and its data dictionary."""
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False)
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(COLUMNS), delimiter="\t", lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(row) for row in rows)
     write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
 
 
@@ -218,11 +218,12 @@ def read_coverage(path: Path) -> list[Row]:
         If the file is missing or is not a coverage table.
     """
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-        return [Row(**{name: str(record[name]) for name in COLUMNS}) for record in table.to_dict("records")]
+        # every job of a run over thousands of sessions reads the table: pandas alone would take half a second to load
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Row(**{name: record[name] for name in COLUMNS}) for record in csv.DictReader(file, delimiter="\t")]
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file; run 'gliofill coverage' first") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, csv.Error) as error:
         raise GliofillError(
             f"{path}: is not a coverage table ({error}); delete it and run 'gliofill coverage' again"
         ) from error

@@ -7,7 +7,17 @@ from gliofill.errors import GliofillError
 from gliofill.images import read_json, write_json, write_text
 
 # what BIDS has no rule for yet: quality records, transforms, tables over the cohort, pictures, logs
-IGNORED = ("*_qc.json", "*_xfm.txt", "desc-*.tsv", "desc-*.json", "failures.tsv", "figures", "logs", "models", "*.html")
+IGNORED = (
+    "*_qc.json",
+    "*_xfm.txt",
+    "desc-*.tsv",
+    "desc-*.json",
+    "failures.tsv",
+    "figures",
+    "logs",
+    "experiment",
+    "*.html",
+)
 
 
 def check_output(bids_dir: Path, output_dir: Path) -> None:

@@ -1,0 +1,51 @@
+"""What the coverage table asks the workflow to do, session by session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from gliofill.bids.coverage import read_coverage
+from gliofill.contrasts import Contrast
+
+
+@dataclass(frozen=True)
+class WorkList:
+    """The work of a cohort.
+
+    Attributes
+    ----------
+    images
+        For each session to be preprocessed, its acquired images relative to the raw dataset.
+    fillings
+        For each session with gaps to fill, the contrasts to synthesise.
+    """
+
+    images: Mapping[str, list[str]] = field(default_factory=dict)
+    fillings: Mapping[str, list[Contrast]] = field(default_factory=dict)
+
+
+def read_worklist(table: Path) -> WorkList:
+    """Read the work from a coverage table; the same state of the file is read once per process.
+
+    The workflow asks for every single job: without a memory its time would grow with the square of the cohort.
+
+    Raises
+    ------
+    GliofillError
+        If the file is not a coverage table.
+    """
+    stat = table.stat()
+    return _read_state(table, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read_state(table: Path, _time_ns: int, _size: int) -> WorkList:
+    images: dict[str, list[str]] = {}
+    fillings: dict[str, list[Contrast]] = {}
+    for row in read_coverage(table):
+        if row.action == "use":
+            images.setdefault(row.folder, []).append(row.file)
+        elif row.action == "impute":
+            fillings.setdefault(row.folder, []).append(Contrast(row.contrast))
+    return WorkList(images, fillings)
