@@ -14,6 +14,7 @@ include: "workflow/rules/coverage.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/impute.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/split.smk"
 include: "workflow/rules/train.smk"
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,23 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="entities that an image must have, per contrast; text or file",
     )
+
+
+def existing_folder(text: str) -> Path:
+    """Return the absolute path of a folder that exists, for ``argparse``.
+
+    Raises
+    ------
+    GliofillError
+        If it does not.
+    """
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise GliofillError(f"{text}: no such folder")
+    return path.resolve()
+
+
+def limit_threads(threads: int) -> None:
+    """Hold every numerical library to a number of threads; works only before they are loaded."""
+    for name in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)

@@ -4,7 +4,7 @@ Below ``derivatives/truth`` stands what no scanner tells: every contrast free of
 session lacks, on the 1 mm grid of the patient's anatomy; brain masks; and the rigid motion of each image.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -70,6 +70,7 @@ def generate_cohort(
     seed: int,
     coarse: float = 1.0,
     processes: int = 1,
+    kinds: Sequence[SessionKind] = KINDS,
     log: Callable[[str], None] = print,
 ) -> None:
     """Write a raw BIDS dataset of generated patients, its lesion masks, and the truth about it.
@@ -79,13 +80,15 @@ def generate_cohort(
     folder
         A new or empty folder.
     sessions
-        How many, one per participant; their kinds cycle through `KINDS`.
+        How many, one per participant; their kinds cycle through `kinds`.
     seed
         The same seed gives the same bytes; the first sessions do not depend on how many follow.
     coarse
         Factor on all voxel sizes, to make small images for tests.
     processes
         Sessions generated at a time, each in about 1.5 GB.
+    kinds
+        Which gaps the sessions have; ``KINDS[:1]`` for none.
     log
         Is told of each session.
 
@@ -100,20 +103,20 @@ def generate_cohort(
         raise GliofillError(f"{folder}: is not an empty folder; give the name of a new one")
     _write_descriptions(folder, seed)
     rows = ["participant_id\tage\tsex\tenhancing\tkind"]
-    generate = partial(_generate, folder, seed=seed, coarse=coarse)
+    generate = partial(_generate, folder, kinds=kinds, seed=seed, coarse=coarse)
     # fresh processes: a copy of one with running threads can hang
     workers = ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else nullcontext()
     with workers as pool:
         made: Iterable[str] = (pool.map if pool else map)(generate, range(sessions))
         for index, row in enumerate(made):
             rows.append(row)
-            log(f"sub-{index + 1:02d}: {KINDS[index % len(KINDS)].name}")
+            log(f"sub-{index + 1:02d}: {kinds[index % len(kinds)].name}")
     write_text(folder / "participants.tsv", "\n".join(rows) + "\n")
 
 
-def _generate(folder: Path, index: int, *, seed: int, coarse: float) -> str:
+def _generate(folder: Path, index: int, *, kinds: Sequence[SessionKind], seed: int, coarse: float) -> str:
     """Write one participant and return its row of participants.tsv."""
-    subject, kind = f"sub-{index + 1:02d}", KINDS[index % len(KINDS)]
+    subject, kind = f"sub-{index + 1:02d}", kinds[index % len(kinds)]
     rng = np.random.default_rng([seed, index])
     age, sex = rng.integers(25, 80), rng.choice(["F", "M"])
     patient = make_patient(rng, coarse=coarse)

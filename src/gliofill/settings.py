@@ -35,11 +35,16 @@ class Section:
         for key in content:
             if key not in known:
                 raise GliofillError(f"--settings: unknown key {key!r}{did_you_mean(key, known)}")
-        return cls(**content)
+        return cls(**_frozen(content))
 
     def to_json(self) -> str:
         """Return the section as one line of JSON."""
         return json.dumps(asdict(self))  # type: ignore[call-overload]
+
+
+def _frozen(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with lists made tuples, as frozen sections hold them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,46 @@ class ImputeSettings(Section):
 
 
 @dataclass(frozen=True)
+class SplitSettings(Section):
+    """How patients are divided into those to learn from, to validate on and to test on."""
+
+    scheme: str = "fractions"
+    fractions: tuple[float, ...] = (265, 67, 84)
+    folds: int = 5
+    seed: int = 0
+    strata: tuple[str, ...] = ()
+    alias: str = ""
+    table: str = ""
+
+
+@dataclass(frozen=True)
 class TrainSettings(Section):
-    """What the models are trained on."""
+    """What is trained, and on what."""
 
     derivatives: str = ""
+    tasks: tuple[str, ...] = ("T2w-to-FLAIR", "T1post-to-T1w")
     recipe: str = "paper"
-    participants: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ("lesion", "nolesion")
+    compare: tuple[str, ...] = ()
     device: str = "auto"
+
+
+@dataclass(frozen=True)
+class TuneSettings(Section):
+    """How hyperparameters are searched."""
+
+    recipe: str = "paper"
+    trials: int = 40
+    workers: int = 1
+    top: int = 3
+    repeats: int = 3
+
+
+@dataclass(frozen=True)
+class EvaluateSettings(Section):
+    """What the tables are broken down by."""
+
+    strata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +144,10 @@ class Settings:
     usability: UsabilitySettings = UsabilitySettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     impute: ImputeSettings = field(default_factory=ImputeSettings)
+    split: SplitSettings = SplitSettings()
     train: TrainSettings = TrainSettings()
+    tune: TuneSettings = TuneSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
     threads: ThreadSettings = ThreadSettings()
 
 
@@ -117,8 +157,8 @@ def share_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2]
 
 
-def recipe_file(recipe: str) -> Path:
-    """Return the file of a recipe: a name from ``config/recipes``, or a path.
+def recipe_file(recipe: str, start: Path | None = None) -> Path:
+    """Return the file of a recipe: a name from ``config/recipes``, or a path that starts from `start`.
 
     Raises
     ------
@@ -129,9 +169,10 @@ def recipe_file(recipe: str) -> Path:
     known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if recipe in known:
         return known[recipe]
-    if not Path(recipe).is_file():
+    path = ((start or Path.cwd()) / Path(recipe).expanduser()).resolve()
+    if not path.is_file():
         raise GliofillError(f"recipe {recipe!r} is neither a file nor one of {', '.join(known)}")
-    return Path(recipe)
+    return path
 
 
 @cache
@@ -178,11 +219,14 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         "usability": UsabilitySettings,
         "preprocess": PreprocessSettings,
         "impute": ImputeSettings,
+        "split": SplitSettings,
         "train": TrainSettings,
+        "tune": TuneSettings,
+        "evaluate": EvaluateSettings,
         "threads": ThreadSettings,
     }
     for name, section in sections.items():
-        plain[name] = section(**plain.get(name, {}))
+        plain[name] = section(**_frozen(plain.get(name, {})))
     for key in ("bids_dir", "output_dir"):
         plain[key] = ((start or Path.cwd()) / Path(plain[key]).expanduser()).resolve()
     return Settings(**plain)

@@ -8,26 +8,44 @@ from snakemake.exceptions import WorkflowError
 
 from gliofill import __version__
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import read_coverage
 from gliofill.bids.description import check_output
+from gliofill.bids.state import record_dataset_state
+from gliofill.bids.worklist import read_worklist
 from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.errors import GliofillError
+from gliofill.images import sha256
+from gliofill.learning.recipe import VARIANTS
 from gliofill.models import model_checksum
-from gliofill.runner import record_dataset_state
 from gliofill.settings import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
 os.environ.setdefault("GLIOFILL_START", os.getcwd())
 
+START = Path(os.environ["GLIOFILL_START"])
+
 try:
-    SETTINGS = parse_config(config, Path(os.environ["GLIOFILL_START"]))
+    SETTINGS = parse_config(config, START)
     check_output(SETTINGS.bids_dir, SETTINGS.output_dir)
     MODELS = {
         task: model_checksum(task, SETTINGS.impute)
         for task in TASKS
         if SETTINGS.impute.models.get(task.name, "none") != "none"
     }
-    RECIPE = str(recipe_file(SETTINGS.train.recipe).resolve())
+    RECIPES = {
+        name: recipe_file(name, START)
+        for name in (
+            SETTINGS.train.recipe,
+            *SETTINGS.train.compare,
+            SETTINGS.tune.recipe,
+        )
+        if name != "tuned"
+    }
+    if clash := set(SETTINGS.train.compare) & set(VARIANTS) | {
+        n for n in SETTINGS.train.compare if "/" in n or n == "tuned"
+    }:
+        raise GliofillError(
+            f"configuration: train.compare: {', '.join(sorted(clash))}: name recipes of config/recipes"
+        )
     # jobs parse this file too; only the first parse looks at the dataset
     if workflow.is_main_process:
         record_dataset_state(SETTINGS.bids_dir, SETTINGS.output_dir)
@@ -41,6 +59,9 @@ workdir: str(SETTINGS.output_dir)
 
 FOLDER = r"sub-[A-Za-z0-9]+(/ses-[A-Za-z0-9]+)?"
 BIDS_DIR = str(SETTINGS.bids_dir)
+LEARNING_DIR = str(
+    (START / (SETTINGS.train.derivatives or SETTINGS.output_dir)).resolve()
+)
 WORK_DIR = SETTINGS.work_dir and str(Path(SETTINGS.work_dir).expanduser().resolve())
 
 
@@ -49,6 +70,8 @@ wildcard_constraints:
     prefix=r"[A-Za-z0-9_-]+",
     contrast="|".join(Contrast),
     task="|".join(task.name for task in TASKS),
+    fold="[0-9]+",
+    label="[A-Za-z0-9_-]+",
 
 
 def literal(value):
@@ -61,39 +84,68 @@ def session_of(prefix):
     return prefix.replace("_ses-", "/ses-")
 
 
-def planned(action):
-    """Return the rows of the coverage table with that action, once the table is made."""
-    table = SETTINGS.output_dir / checkpoints.coverage.get().output.table
-    return [row for row in read_coverage(table) if row.action == action]
+def growing(amount):
+    """Ask for an amount of memory or time, and for twice and three times as much when a job is tried again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
-def rows_of(folder):
-    return [row for row in planned("use") if row.folder == folder]
+def work():
+    """Return what the coverage table asks for, once it is made."""
+    checkpoints.coverage.get()
+    return read_worklist(SETTINGS.output_dir / derivatives.COVERAGE)
 
 
 def raw_images(wildcards):
     """Return the acquired images of a session, whose change makes it run again."""
-    return [f"{BIDS_DIR}/{row.file}" for row in rows_of(wildcards.folder)]
+    return [f"{BIDS_DIR}/{file}" for file in work().images[wildcards.folder]]
 
 
 def session_records(wildcards):
-    return sorted({derivatives.session_qc(row.folder) for row in planned("use")})
+    return [derivatives.session_qc(folder) for folder in work().images]
+
+
+def session_pictures(wildcards):
+    return [derivatives.montage(folder) for folder in work().images]
 
 
 def imputation_records(wildcards):
     return [
-        derivatives.imputed_qc(row.folder, Contrast(row.contrast))
-        for row in planned("impute")
+        record for folder in work().fillings for record in imputation_records_of(folder)
     ]
-
-
-def session_pictures(wildcards):
-    return sorted({derivatives.montage(row.folder) for row in planned("use")})
 
 
 def imputation_records_of(folder):
     return [
-        derivatives.imputed_qc(row.folder, Contrast(row.contrast))
-        for row in planned("impute")
-        if row.folder == folder
+        derivatives.imputed_qc(folder, contrast)
+        for contrast in work().fillings.get(folder, ())
     ]
+
+
+def learning_sessions(wildcards):
+    """Return the records of the sessions to learn from, unless they were preprocessed elsewhere."""
+    return [] if SETTINGS.train.derivatives else session_records(wildcards)
+
+
+def model_recipe(task, label):
+    """Return the recipe file of a model: its own name is a recipe, or it is a variant of the chosen one."""
+    name = SETTINGS.train.recipe if label in VARIANTS else label
+    return (
+        f"experiment/tune/{task}/best.yaml" if name == "tuned" else str(RECIPES[name])
+    )
+
+
+def recipe_state(file):
+    """Return what changes when a recipe of the configuration does; a tuned one is followed as a file."""
+    return sha256(Path(file)) if Path(file) in RECIPES.values() else "tuned"
+
+
+def models_of(task):
+    """Return the models of a task, once the split tells how many folds there are."""
+    with open(checkpoints.split.get().output.table) as table:
+        folds = sorted({line.split("\t")[1] for line in table.readlines()[1:]}, key=int)
+    return expand(
+        "experiment/models/{task}/fold-{fold}/{label}/model.json",
+        task=task,
+        fold=folds,
+        label=[*SETTINGS.train.variants, *SETTINGS.train.compare],
+    )

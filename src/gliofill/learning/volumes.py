@@ -165,6 +165,40 @@ def find_split_cases(
     return learn, [case for case in cases if case.participant in held_out]
 
 
+def find_fold_cases(
+    roots: Sequence[Path], task: Task, learn: Collection[str], held_out: Collection[str]
+) -> tuple[list[Case], list[Case]]:
+    """Find the sessions of two sets of a split, in one or more output folders.
+
+    Participants of the split that lack a session for this task are passed over: they may have one for the other task.
+
+    Raises
+    ------
+    GliofillError
+        If a set has no session at all.
+    """
+    cases = [case for root in roots for case in find_cases(root, task)]
+    found = tuple([case for case in cases if case.participant in labels] for labels in (learn, held_out))
+    for name, group, labels in zip(("to learn from", "to validate on"), found, (learn, held_out), strict=True):
+        if not group:
+            raise GliofillError(
+                f"{', '.join(map(str, roots))}: none of the {len(labels)} participants {name} has a session with a "
+                f"preprocessed {task.source} and {task.target}; split the patients again"
+            )
+    return found[0], found[1]
+
+
+def find_complete_participants(roots: Sequence[Path], tasks: Iterable[Task]) -> set[str]:
+    """Return the labels of the participants that have a session for one of the tasks.
+
+    Raises
+    ------
+    GliofillError
+        If a task has none.
+    """
+    return {case.participant for task in tasks for root in roots for case in find_cases(root, task)}
+
+
 def _session_folders(root: Path) -> Iterator[str]:
     for participant in sorted(root.glob("sub-*")):
         for anat in sorted([*participant.glob("anat"), *participant.glob("ses-*/anat")]):

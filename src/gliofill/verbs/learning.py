@@ -1,0 +1,107 @@
+"""The verbs of learning: from complete sessions to models, and to what they are worth.
+
+Verbs import what they need when they run, after threads are limited.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gliofill.contrasts import TASKS, find_task
+from gliofill.learning.recipe import VARIANTS
+from gliofill.options import existing_folder, limit_threads
+
+if TYPE_CHECKING:
+    from gliofill.learning.volumes import Case
+
+
+def split(arguments: argparse.Namespace) -> int:
+    """Divide the patients into those to learn from, to validate on and to test on."""
+    from gliofill.learning.patients import group_patients
+    from gliofill.learning.split import make_split, write_split
+    from gliofill.learning.volumes import find_complete_participants
+    from gliofill.settings import SplitSettings
+
+    settings = SplitSettings.from_json(arguments.settings)
+    tasks = [find_task(name) for name in arguments.task]
+    participants = find_complete_participants(arguments.derivatives, tasks)
+    table = Path(settings.table or arguments.participants_table or "participants.tsv")
+    patients = group_patients(participants, table, strata=settings.strata, alias=settings.alias)
+    folds = make_split(patients, settings)
+    write_split(arguments.table, folds, patients, settings.strata)
+    for number, fold in enumerate(folds, 1):
+        sizes = f"{len(fold.train)} to learn from, {len(fold.validation)} to validate on, {len(fold.test)} to test on"
+        print(f"fold {number}: {sizes}")
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train one task on the complete sessions of one or more derivatives folders."""
+    limit_threads(arguments.threads)
+    from gliofill.learning.recipe import load_recipe
+    from gliofill.learning.training import train as run_training
+    from gliofill.settings import recipe_file
+
+    task = find_task(arguments.task)
+    learn, validation = _cases(arguments)
+    recipe = load_recipe(recipe_file(arguments.recipe), task)
+    run_training(
+        recipe.variant(arguments.variant) if arguments.variant else recipe,
+        learn,
+        arguments.model_dir,
+        task=task,
+        validation_cases=validation,
+        device=arguments.device,
+        threads=arguments.threads,
+        store=arguments.store,
+        log=lambda text: print(text, flush=True),
+    )
+    return 0
+
+
+def _cases(arguments: argparse.Namespace) -> "tuple[list[Case], list[Case]]":
+    """Return the sessions to learn from and to validate on: of a fold of a split, or by label."""
+    from gliofill.learning.split import read_split
+    from gliofill.learning.volumes import find_fold_cases, find_split_cases
+
+    task = find_task(arguments.task)
+    if arguments.split is not None:
+        fold = read_split(arguments.split).fold(arguments.fold)
+        return find_fold_cases(arguments.derivatives, task, fold.train, fold.validation)
+    return find_split_cases(
+        arguments.derivatives, task, participants=arguments.participant_label, validation=arguments.validation_label
+    )
+
+
+VERBS = (split, train)
+
+
+def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
+    """Give each verb its arguments; `add` has a parser for every name."""
+    tasks = [task.name for task in TASKS]
+    for verb in VERBS:
+        add[verb.__name__].add_argument(
+            "--derivatives", nargs="+", type=existing_folder, required=True, metavar="DIR", help="preprocessed sessions"
+        )
+    add["split"].add_argument("table", type=Path, help="the split, a new .tsv file")
+    add["split"].add_argument("--task", nargs="+", choices=tasks, default=tasks, help="what will be learnt")
+    add["split"].add_argument("--participants-table", type=Path, metavar="TSV", help="participants.tsv")
+    add["split"].add_argument("--settings", default="{}", metavar="JSON", help="section split of the configuration")
+    add["train"].add_argument("model_dir", type=Path, help="new folder for the model")
+    for name in ("train",):
+        add[name].add_argument("--task", choices=tasks, required=True)
+        add[name].add_argument("--recipe", default="paper", help="name of a recipe, or path of a YAML file")
+        add[name].add_argument("--split", type=Path, metavar="TSV", help="made by the verb split")
+        add[name].add_argument("--fold", type=int, default=1, metavar="K", help="of the split")
+        add[name].add_argument("--store", type=Path, metavar="DIR", help="keeps scaled volumes for the next run")
+        add[name].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+        add[name].add_argument("--threads", type=int, default=1, metavar="N")
+    add["train"].add_argument(
+        "--participant-label", nargs="*", default=[], help="only these; all but the validation ones by default"
+    )
+    add["train"].add_argument(
+        "--validation-label", nargs="*", default=[], help="held out for scores and calibration, instead of a split"
+    )
+    add["train"].add_argument(
+        "--variant", choices=list(VARIANTS), help="with or without lesion-mask loss, or the L1 term alone"
+    )
