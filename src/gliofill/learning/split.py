@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ COLUMNS = {
     "participant_id": "Participant",
     "fold": "Number of the fold, from 1; every fold is an experiment of its own",
     "set": "train: learnt from; validation: chooses settings and calibrates; test: seen once, for the tables",
+    "patient": "One name for all participants that are the same person",
 }
 
 BALANCE_COLUMNS = {
@@ -152,8 +153,9 @@ def write_split(path: Path, folds: Sequence[Fold], patients: Sequence[Patient], 
     columns
         Names of the strata.
     """
+    person = {label: f"sub-{patient.participants[0]}" for patient in patients for label in patient.participants}
     rows = [
-        (f"sub-{label}", number, name)
+        (f"sub-{label}", number, name, person[label])
         for number, fold in enumerate(folds, 1)
         for name in SETS
         for label in getattr(fold, name)
@@ -195,15 +197,13 @@ def _balance(
                     )
 
 
-def read_split(path: Path, patients: Collection[Patient] = ()) -> "Split":
+def read_split(path: Path) -> Split:
     """Read a split, made by gliofill or by hand.
 
     Parameters
     ----------
     path
-        Table with the columns of `COLUMNS`.
-    patients
-        To check that nobody is on two sides under two labels; labels that the table lacks are not used.
+        Table with the columns of `COLUMNS`; without ``patient`` every participant is a person of its own.
 
     Raises
     ------
@@ -211,18 +211,23 @@ def read_split(path: Path, patients: Collection[Patient] = ()) -> "Split":
         If the file is not such a table, its folds are not numbered from 1, a set is empty, or a patient is in two sets
         of one fold.
     """
-    members: dict[int, dict[str, set[str]]] = {}
-    for label, fold, name in _read_rows(path):
-        members.setdefault(fold, {known: set() for known in SETS})[name].add(label)
-    if sorted(members) != list(range(1, len(members) + 1)) or not members:
-        raise GliofillError(f"{path}: folds are {sorted(members)}; they must be numbered 1, 2, … without a gap")
-    for number, sets in members.items():
-        _check_fold(path, number, sets, patients)
-    folds = [Fold(**{name: tuple(sorted(sets[name])) for name in SETS}) for _, sets in sorted(members.items())]
-    return Split(path, tuple(folds))
+    rows: dict[int, list[_Row]] = {}
+    for row in _read_rows(path):
+        rows.setdefault(row.fold, []).append(row)
+    if sorted(rows) != list(range(1, len(rows) + 1)) or not rows:
+        raise GliofillError(f"{path}: folds are {sorted(rows)}; they must be numbered 1, 2, … without a gap")
+    return Split(path, tuple(_checked_fold(path, rows[number]) for number in sorted(rows)))
 
 
-def _read_rows(path: Path) -> Iterable[tuple[str, int, str]]:
+@dataclass(frozen=True)
+class _Row:
+    label: str
+    fold: int
+    name: str
+    patient: str
+
+
+def _read_rows(path: Path) -> Iterable[_Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
@@ -231,25 +236,26 @@ def _read_rows(path: Path) -> Iterable[tuple[str, int, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GliofillError(f"{path}: cannot be read as a table ({error})") from error
     for line, row in enumerate(rows, 2):
-        label, fold, name = (row.get(column) or "" for column in COLUMNS)
+        label, fold, name, patient = (row.get(column) or "" for column in COLUMNS)
         if not label or not fold.isdecimal() or name not in SETS:
             raise GliofillError(
                 f"{path}: line {line}: {label!r}, {fold!r}, {name!r} are not a participant_id, a fold number and one "
                 f"of {', '.join(SETS)}, separated by tabs"
             )
-        yield label.removeprefix("sub-"), int(fold), name
+        yield _Row(label.removeprefix("sub-"), int(fold), name, patient or label)
 
 
-def _check_fold(path: Path, number: int, sets: dict[str, set[str]], patients: Collection[Patient]) -> None:
+def _checked_fold(path: Path, rows: Sequence[_Row]) -> Fold:
+    members = {name: tuple(sorted({row.label for row in rows if row.name == name})) for name in SETS}
+    where = f"{path}: fold {rows[0].fold}"
     for name in SETS:
-        if not sets[name]:
-            raise GliofillError(f"{path}: fold {number} has no participant in {name}")
-    listed = set().union(*sets.values())
-    people = {patient.participants for patient in patients} | {(label,) for label in listed}
-    for labels in sorted(people):
-        places = [name for name in SETS if sets[name].intersection(labels)]
-        if len(places) > 1:
-            who = f"participant {labels[0]}" if len(labels) == 1 else f"participants {', '.join(labels)}, one patient,"
-            raise GliofillError(
-                f"{path}: fold {number}: {who} in {' and in '.join(places)}; every patient belongs in one set only"
-            )
+        if not members[name]:
+            raise GliofillError(f"{where} has no participant in {name}")
+    people: dict[str, list[_Row]] = {}
+    for row in rows:
+        people.setdefault(row.patient, []).append(row)
+    for patient, own in people.items():
+        if len({row.name for row in own}) > 1:
+            places = " and ".join(f"{row.label} in {row.name}" for row in own)
+            raise GliofillError(f"{where}: patient {patient} is on two sides ({places}); put each in one set only")
+    return Fold(**members)
