@@ -1,0 +1,126 @@
+"""The evaluation of one task: every model and floor of every fold on the patients that it tests, then the tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from gliofill.contrasts import Task
+from gliofill.errors import GliofillError
+from gliofill.evaluation.fold import Findings, FoldEvaluation
+from gliofill.evaluation.models import find_models, load_tested
+from gliofill.evaluation.panels import PANELS, write_panels
+from gliofill.evaluation.reliability import calibration_frame
+from gliofill.evaluation.scoring import method_order
+from gliofill.evaluation.statistics import compare, summarise
+from gliofill.evaluation.tables import (
+    CALIBRATION_TABLE,
+    COMPARISONS_TABLE,
+    METRICS_TABLE,
+    SUMMARY_TABLE,
+    metrics_frame,
+    write_table,
+)
+from gliofill.learning.patients import Patient, group_patients
+from gliofill.learning.split import read_split
+from gliofill.learning.volumes import find_cases
+
+#: whose predictions the panels show, if it was trained; else the last method of the tables
+PANEL_LABEL = "lesion"
+
+
+def evaluate(
+    out: Path,
+    *,
+    derivatives: Sequence[Path],
+    task: Task,
+    split: Path,
+    models: Path,
+    participants: Path | None = None,
+    strata: Sequence[str] = (),
+    alias: str = "",
+    device: str = "auto",
+    threads: int = 1,
+    store: Path | None = None,
+    log: Callable[[str], None] = print,
+) -> None:
+    """Test every model of a task beside the floors and write tables and panels.
+
+    Writes ``metrics.tsv``, ``summary.tsv``, ``comparisons.tsv`` and ``calibration.tsv`` with their data dictionaries,
+    and ``panels.npz`` (see `gliofill.evaluation.panels.write_panels`). A session that cannot be evaluated does not stop
+    the others.
+
+    Parameters
+    ----------
+    out
+        Folder of the results.
+    derivatives
+        Output folders of the preprocessing.
+    task
+        What is evaluated.
+    split
+        Who was learnt from, validated on and is tested in each fold; folds without models are left out.
+    models
+        Folder with ``fold-{number}/{label}/model.json``.
+    participants
+        ``participants.tsv`` with the columns of `strata` and `alias`.
+    strata
+        Columns by which the summary is divided.
+    alias
+        Column that tells which participants are one patient; empty for none.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    threads
+        Methods scored at a time; networks take the threads that the environment gives PyTorch.
+    store
+        Folder of scaled and cropped volumes; nothing is kept if None.
+    log
+        Receives lines of text.
+
+    Raises
+    ------
+    GliofillError
+        Before anything is written: if there is no model, the split does not fit, a model has seen someone that it would
+        be tested on, a column is missing, or no session could be evaluated. After the tables were written: if some
+        session failed.
+    """
+    found = find_models(models)
+    known = read_split(split)
+    folds = {number: known.fold(number) for number in found}
+    tested = {label for fold in folds.values() for label in fold.test}
+    patients = group_patients(tested, participants, strata=strata, alias=alias)
+    cases = [case for root in derivatives for case in find_cases(root, task)]
+    panel_method = _panel_method(found)
+    findings = Findings()
+    for number, folders in found.items():
+        trained = load_tested(folders, task, folds[number].test)
+        fold = FoldEvaluation(task, number, trained, panel_method, device, threads, store, log)
+        fold.run(folds[number], cases, findings)
+    if not findings.scores:
+        raise GliofillError(f"{out}: no session could be evaluated{_reasons(findings.failures)}")
+    _write(out, findings, patients, strata, panel_method)
+    if findings.failures:
+        raise GliofillError(
+            f"{out}: the tables lack {len(findings.failures)} sessions that could not be read or evaluated"
+            f"{_reasons(findings.failures)}"
+        )
+
+
+def _panel_method(found: Mapping[int, Mapping[str, Path]]) -> str:
+    labels = {label for folders in found.values() for label in folders}
+    return PANEL_LABEL if PANEL_LABEL in labels else method_order(labels)[-1]
+
+
+def _reasons(failures: Mapping[str, str]) -> str:
+    shown = [f"{folder}: {reason}" for folder, reason in list(failures.items())[:3]]
+    return f" ({'; '.join(shown)}{'; …' if len(failures) > 3 else ''})" if shown else ""
+
+
+def _write(
+    out: Path, findings: Findings, patients: Sequence[Patient], strata: Sequence[str], panel_method: str
+) -> None:
+    metrics = metrics_frame(findings.scores)
+    write_table(out, METRICS_TABLE, metrics)
+    write_table(out, SUMMARY_TABLE, summarise(metrics, patients, strata))
+    write_table(out, COMPARISONS_TABLE, compare(metrics, patients))
+    write_table(out, CALIBRATION_TABLE, calibration_frame(findings.reliability, patients))
+    if findings.panels:
+        write_panels(out / PANELS, findings.panels, panel_method)

@@ -1,0 +1,139 @@
+"""One fold: its models and floors on the sessions of the patients that it tests."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gliofill.contrasts import Task
+from gliofill.errors import GliofillError
+from gliofill.evaluation.floors import Floors
+from gliofill.evaluation.models import predict_session
+from gliofill.evaluation.panels import Panel
+from gliofill.evaluation.reliability import Reliability, measure_reliability
+from gliofill.evaluation.scoring import Predicted, Score, method_order, score_session
+from gliofill.learning.checkpoint import Model
+from gliofill.learning.split import Fold
+from gliofill.learning.store import load_stored
+from gliofill.learning.volumes import Case, Volume
+
+
+@dataclass
+class Findings:
+    """What the sessions evaluated so far gave.
+
+    Attributes
+    ----------
+    scores, reliability
+        For the tables.
+    panels
+        By folder of the session.
+    failures
+        By folder of the session: why it could not be evaluated.
+    """
+
+    scores: list[Score] = field(default_factory=list)
+    reliability: list[Reliability] = field(default_factory=list)
+    panels: dict[str, Panel] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FoldEvaluation:
+    """What the sessions of one fold have in common while they are evaluated.
+
+    Attributes
+    ----------
+    task, number
+        What is predicted, and the number of the fold.
+    models
+        By label; at least one.
+    panel_method
+        Whose predictions are kept as pictures.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    threads
+        Methods scored at a time.
+    store
+        Folder of scaled and cropped volumes; nothing is kept if None.
+    log
+        Receives lines of text.
+    """
+
+    task: Task
+    number: int
+    models: Mapping[str, Model]
+    panel_method: str
+    device: str
+    threads: int
+    store: Path | None
+    log: Callable[[str], None]
+
+    def run(self, fold: Fold, cases: Sequence[Case], findings: Findings) -> None:
+        """Fit the floors on the fold's training sessions, evaluate those that it tests, and note what was found.
+
+        Parameters
+        ----------
+        fold
+            Who is in which set.
+        cases
+            The sessions of everybody.
+        findings
+            Are added to.
+
+        Raises
+        ------
+        GliofillError
+            If the floors cannot be fitted.
+        """
+        learnt = [case for case in cases if case.participant in fold.train]
+        tested = [case for case in cases if case.participant in fold.test]
+        self.log(f"{self._title}: {', '.join(self.models)} on {len(tested)} sessions")
+        if missing := sorted(set(fold.test) - {case.participant for case in tested}):
+            self.log(f"{self._title}: no complete session, not tested: {', '.join(missing)}")
+        floors = Floors.fit(self._readable(learnt, findings))
+        for volume in self._readable(tested, findings):
+            try:
+                self._evaluate(volume, floors, findings)
+            except (GliofillError, OSError, ValueError) as error:
+                self._fail(volume.case, error, findings)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.task.name} fold {self.number}"
+
+    def _readable(self, cases: Iterable[Case], findings: Findings) -> Iterator[Volume]:
+        crop_minimum = next(iter(self.models.values())).training.crop_minimum
+        for case in cases:
+            try:
+                volume = load_stored(case, crop_minimum=crop_minimum, store=self.store)
+            except (GliofillError, OSError, ValueError) as error:
+                self._fail(case, error, findings)
+            else:
+                yield volume
+
+    def _fail(self, case: Case, error: Exception, findings: Findings) -> None:
+        findings.failures[case.folder] = str(error)
+        self.log(f"{self._title}: {case.folder} failed: {error}")
+
+    def _evaluate(self, volume: Volume, floors: Floors, findings: Findings) -> None:
+        predictions = {method: Predicted(image) for method, image in floors.predict(volume.source).items()}
+        for label in method_order(self.models):
+            predictions[label] = predict_session(self.models[label], volume, device=self.device)
+        task, fold = self.task.name, self.number
+        scores = score_session(volume, predictions, task=task, fold=fold, threads=self.threads)
+        reliability = [
+            each
+            for label, model in self.models.items()
+            if model.calibration
+            for each in measure_reliability(
+                volume, predictions[label], task=task, fold=fold, method=label, stated=model.calibration.coverage
+            )
+        ]
+        # noted only when all of it is there: a session that fails half-way leaves nothing behind
+        findings.scores += scores
+        findings.reliability += reliability
+        ssim = {score.method: score.ssim for score in scores}
+        if self.panel_method in ssim:
+            panel = Panel.of(volume, predictions[self.panel_method], ssim[self.panel_method])
+            findings.panels.setdefault(volume.case.folder, panel)
+        self.log(f"{volume.case.folder}: SSIM " + ", ".join(f"{method} {value:.3f}" for method, value in ssim.items()))

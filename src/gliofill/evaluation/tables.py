@@ -1,0 +1,118 @@
+"""The tables of an evaluation: tab-separated, ``n/a`` for what is missing, a data dictionary beside each."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from gliofill.errors import GliofillError
+from gliofill.evaluation.metrics import METRICS
+from gliofill.evaluation.scoring import Score, method_order
+from gliofill.images import whole_file, write_json
+
+MISSING = "n/a"
+
+METRICS_TABLE, SUMMARY_TABLE = "metrics.tsv", "summary.tsv"
+COMPARISONS_TABLE, CALIBRATION_TABLE = "comparisons.tsv", "calibration.tsv"
+
+_METHOD = (
+    "input (copy of the source), zeros, linear (least-squares line), histogram (quantile matching), or a trained model"
+)
+
+#: explanations of the columns of each table, written beside it
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    METRICS_TABLE: {
+        "participant_id": "Participant, with sub-",
+        "session": "Folder of the session below the derivatives",
+        "task": "Source and target contrast",
+        "fold": "Fold of the split in which the participant was tested",
+        "method": _METHOD,
+        "lesion_ml": "Volume of the lesion inside the brain, in millilitres",
+        **{metric.name: metric.explanation for metric in METRICS.values()},
+    },
+    SUMMARY_TABLE: {
+        "task": "Source and target contrast",
+        "method": _METHOD,
+        "metric": "Column of metrics.tsv",
+        "stratum": "all, or column=value of participants.tsv",
+        "n": "Patients; sessions and folds of one patient are averaged first",
+        "mean": "Mean over patients",
+        "median": "Median over patients",
+        "sd": "Standard deviation over patients, with n - 1",
+        "ci_low": "Lower end of the 95 % bootstrap interval (BCa) of the mean over patients; n/a for fewer than 5",
+        "ci_high": "Upper end",
+    },
+    COMPARISONS_TABLE: {
+        "task": "Source and target contrast",
+        "metric": "Column of metrics.tsv",
+        "first": "Method",
+        "second": "Method that it is compared with",
+        "n": "Patients that have both; sessions and folds of one patient are averaged first",
+        "mean_difference": "Mean over patients of first minus second; for metrics that are best at 0 or 1, of their "
+        "distances from there",
+        "ci_low": "Lower end of the 95 % bootstrap interval (BCa) of the mean difference; n/a for fewer than 5",
+        "ci_high": "Upper end",
+        "p": "Wilcoxon signed-rank test, two-sided; n/a where fewer than 6 patients differ",
+        "p_holm": "The same, corrected for the number of comparisons of this metric (Holm 1979)",
+        "better": "The method with the better mean, significant or not; equal if there is no difference",
+        "note": "Why there is no p",
+    },
+    CALIBRATION_TABLE: {
+        "task": "Source and target contrast",
+        "method": "Trained model with calibrated uncertainty",
+        "fold": "Fold of the split; n/a for the mean over patients of all folds",
+        "nominal": "Share of the brain voxels that should lie within the interval",
+        "achieved": "Share that does; in rows without session, the mean over patients",
+        "session": "Folder of the session, in rows at the share that its model states; n/a for the mean over patients. "
+        "At other shares the interval is rescaled by the ratio of normal quantiles, and so tests that shape too",
+    },
+}
+
+
+def metrics_frame(scores: Iterable[Score]) -> pd.DataFrame:
+    """Return scores as a table, sorted by participant, session, method and fold; infinite values are missing."""
+    frame = pd.DataFrame([asdict(score) for score in scores], columns=list(COLUMNS[METRICS_TABLE]))
+    rank = {method: number for number, method in enumerate(method_order(set(frame["method"])))}
+    frame = frame.replace([math.inf, -math.inf], math.nan)
+    return frame.sort_values(
+        ["participant_id", "session", "method", "fold"],
+        key=lambda column: column.map(rank) if column.name == "method" else column,
+        ignore_index=True,
+    )
+
+
+def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    """Write one of the tables in `COLUMNS`, with six significant digits, and its data dictionary."""
+    path, columns = folder / name, COLUMNS[name]
+    with whole_file(path) as temporary:
+        frame[list(columns)].to_csv(
+            temporary, sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"
+        )
+    write_json(path.with_suffix(".json"), {column: {"Description": text} for column, text in columns.items()})
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one of the tables in `COLUMNS`.
+
+    Parameters
+    ----------
+    path
+        Its name tells which it is.
+
+    Raises
+    ------
+    GliofillError
+        If the file is missing, is not a table, or lacks a column.
+    """
+    try:
+        frame = pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False)
+    except FileNotFoundError as error:
+        raise GliofillError(f"{path}: no such file; run 'gliofill evaluate' first") from error
+    except (OSError, ValueError) as error:
+        raise GliofillError(f"{path}: cannot be read as a table ({error}); run 'gliofill evaluate' again") from error
+    for column in COLUMNS[path.name]:
+        if column not in frame:
+            raise GliofillError(f"{path}: has no column {column}; run 'gliofill evaluate' again")
+    return frame

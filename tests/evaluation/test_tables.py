@@ -1,0 +1,96 @@
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gliofill.errors import GliofillError
+from gliofill.evaluation.metrics import METRICS, Better
+from gliofill.evaluation.scoring import Score, method_order
+from gliofill.evaluation.tables import COLUMNS, METRICS_TABLE, metrics_frame, read_table, write_table
+
+NUMBERS = dict.fromkeys(METRICS, 0.5)
+
+
+def a_score(participant: str, session: str, method: str, **changes: float) -> Score:
+    return Score(participant, session, "T2w-to-FLAIR", 1, method, 12.5, **{**NUMBERS, **changes})  # type: ignore[arg-type]
+
+
+SCORES = [
+    a_score("sub-02", "sub-02", "lesion"),
+    a_score("sub-02", "sub-02", "input", psnr_db=math.inf, ssim_lesion=math.nan),
+    a_score("sub-01", "sub-01/ses-2", "best"),
+    a_score("sub-01", "sub-01/ses-1", "nolesion", ssim=1 / 3),
+    a_score("sub-01", "sub-01/ses-1", "l1"),
+]
+
+
+def test_columns_are_the_agreed_ones() -> None:
+    expected = (
+        "participant_id session task fold method lesion_ml ssim ssim_lesion ssim_lesion_masked psnr_db mae mae_lesion "
+        "nmse gmsd interslice contrast_error lesion_bias coverage half_width"
+    ).split()
+    assert list(COLUMNS[METRICS_TABLE]) == expected
+    assert [field.name for field in dataclasses.fields(Score)] == expected
+
+
+def test_rows_are_sorted_by_participant_session_and_method() -> None:
+    frame = metrics_frame(SCORES)
+    assert list(zip(frame["session"], frame["method"], strict=True)) == [
+        ("sub-01/ses-1", "l1"),
+        ("sub-01/ses-1", "nolesion"),
+        ("sub-01/ses-2", "best"),
+        ("sub-02", "input"),
+        ("sub-02", "lesion"),
+    ]
+
+
+def test_methods_stand_in_the_order_of_what_they_know() -> None:
+    methods = ["paper", "nolesion", "a", "lesion", "l1", "linear", "zeros", "histogram", "input"]
+    assert method_order(methods) == "input zeros linear histogram l1 nolesion lesion a paper".split()
+
+
+def test_table_is_written_with_missing_values_and_explanations(tmp_path: Path) -> None:
+    write_table(tmp_path, METRICS_TABLE, metrics_frame(SCORES))
+    lines = (tmp_path / METRICS_TABLE).read_text().splitlines()
+    assert lines[1].split("\t")[:7] == ["sub-01", "sub-01/ses-1", "T2w-to-FLAIR", "1", "l1", "12.5", "0.5"]
+    assert "\t0.333333\t" in lines[2]
+    header = lines[0].split("\t")
+    undefined = dict(zip(header, lines[4].split("\t"), strict=True))
+    assert (undefined["psnr_db"], undefined["ssim_lesion"]) == ("n/a", "n/a")
+    dictionary = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(dictionary) == header
+    assert dictionary["mae"]["Description"].endswith("lower is better")
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    frame = metrics_frame(SCORES)
+    write_table(tmp_path, METRICS_TABLE, frame)
+    pd.testing.assert_frame_equal(read_table(tmp_path / METRICS_TABLE), frame, rtol=1e-5)
+
+
+def test_a_table_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    path = tmp_path / METRICS_TABLE
+    with pytest.raises(GliofillError, match=r"metrics\.tsv: no such file; run 'gliofill evaluate' first"):
+        read_table(path)
+    path.write_text("participant_id\tsession\n")
+    with pytest.raises(GliofillError, match=r"metrics\.tsv: has no column task"):
+        read_table(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(GliofillError, match=r"metrics\.tsv: cannot be read as a table"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("better", "good", "bad"),
+    [(Better.HIGHER, 2, 1), (Better.LOWER, 1, 2), (Better.NEAR_0, -0.1, 0.2), (Better.NEAR_1, 0.9, 1.2)],
+)
+def test_a_better_value_has_the_lower_penalty(better: Better, good: float, bad: float) -> None:
+    metric = dataclasses.replace(METRICS["ssim"], better=better)
+    assert metric.penalty(good) < metric.penalty(bad)
+
+
+def test_a_measure_without_direction_has_no_penalty() -> None:
+    assert math.isnan(METRICS["half_width"].penalty(0.5))
