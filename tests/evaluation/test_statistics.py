@@ -86,8 +86,8 @@ def test_pairs_are_mask_loss_recipes_and_comparators() -> None:
 
 
 def test_signed_rank_agrees_with_a_count_of_all_signs() -> None:
-    # ranks 1 to 6, of which 2 is negative: 5 of the 64 sign patterns have a sum of negative ranks of 3 or less
-    # (none, 1, 2, 3, 1 + 2), the sum 2 or less has 3 of them; two-sided 2 * 3 / 64
+    # ranks 1 to 6, of which 2 is negative: of the 64 sign patterns 3 have negative ranks with a sum of at most 2 (none,
+    # 1, and 2), and as many are as far on the other side
     p, note = signed_rank(np.array([1.0, -2.0, 3.0, 4.0, 5.0, 6.0]))
     assert (p, note) == (pytest.approx(6 / 64), "")
 

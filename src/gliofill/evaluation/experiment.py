@@ -98,9 +98,10 @@ def evaluate(
         raise GliofillError(f"{out}: no session could be evaluated{_reasons(findings.failures)}")
     _write(out, findings, patients, strata, panel_method)
     if findings.failures:
+        count = f"{len(findings.failures)} session{'s' if len(findings.failures) > 1 else ''}"
         raise GliofillError(
-            f"{out}: the tables lack {len(findings.failures)} sessions that could not be read or evaluated"
-            f"{_reasons(findings.failures)}"
+            f"{out}: {count} could not be read or evaluated{_reasons(findings.failures)}; "
+            "the tables were written without"
         )
 
 
