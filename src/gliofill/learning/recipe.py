@@ -220,7 +220,8 @@ def load_recipe(path: Path, task: Task) -> Recipe:
     """Read the settings of one task from a recipe file.
 
     The file has a ``name``, a mapping ``common`` that holds for every task, and under ``tasks`` a mapping for each
-    task (for instance ``T2w-to-FLAIR``) whose settings override the common ones.
+    task (for instance ``T2w-to-FLAIR``) whose settings override the common ones. Its ``search`` is read by
+    `gliofill.learning.search.load_search`.
 
     Raises
     ------
@@ -234,7 +235,7 @@ def load_recipe(path: Path, task: Task) -> Recipe:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise GliofillError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
     top = _mapping(path, "the file", content)
-    _check_keys(path, "", top, ("name", "common", "tasks"))
+    _check_keys(path, "", top, ("name", "common", "tasks", "search"))
     if "name" not in top:
         raise GliofillError(f"{path}: name is missing")
     tasks = _mapping(path, "tasks", top.get("tasks"))

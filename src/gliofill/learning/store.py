@@ -1,16 +1,29 @@
 """A folder that keeps training volumes as they are learnt from, so that the next run need not make them again."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gliofill.images import whole_file
 from gliofill.learning.framing import PERCENTILES, Crop, Scale
-from gliofill.learning.volumes import Case, Volume, load_case
+from gliofill.learning.volumes import Case, Volume, common_crop, load_case
 
 #: of the format of the files
 STORE_VERSION = 1
+
+
+def load_groups(*groups: Sequence[Case], store: Path | None) -> tuple[list[Volume], ...]:
+    """Return groups of sessions, scaled and cropped alike; the first one, to learn from, says how large the crop is.
+
+    Raises
+    ------
+    GliofillError
+        As `load_stored`.
+    """
+    crop_minimum = common_crop(groups[0])
+    return tuple([load_stored(case, crop_minimum=crop_minimum, store=store) for case in group] for group in groups)
 
 
 def load_stored(case: Case, *, crop_minimum: tuple[int, int], store: Path | None) -> Volume:

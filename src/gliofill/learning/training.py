@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gliofill.contrasts import Task
-from gliofill.errors import GliofillError
+from gliofill.errors import GliofillError, TrainingDivergedError
 from gliofill.images import read_json
 from gliofill.learning.batches import Batch, SliceSource
 from gliofill.learning.checkpoint import METADATA, TrainingData, load_model, save_model, write_metadata
@@ -28,9 +28,9 @@ from gliofill.learning.progress import show_progress, stop_requests
 from gliofill.learning.recipe import Recipe
 from gliofill.learning.record import LOSS_TERMS, Record
 from gliofill.learning.state import TrainingState, identity, state_name
-from gliofill.learning.store import load_stored
+from gliofill.learning.store import load_groups
 from gliofill.learning.validation import evaluate_volumes, mean_scores, watch_scores
-from gliofill.learning.volumes import Case, Volume, common_crop
+from gliofill.learning.volumes import Case, Volume
 
 
 def learning_rate(recipe: Recipe, iteration: int) -> float:
@@ -192,18 +192,15 @@ def train(
         raise GliofillError(f"{model_dir}: no sessions were given to train {task.name} on")
     if threads is not None:
         torch.set_num_threads(threads)
-    crop_minimum = common_crop(cases)
-    volumes, held_out = (
-        [load_stored(case, crop_minimum=crop_minimum, store=store) for case in group]
-        for group in (cases, validation_cases)
-    )
+    volumes, held_out = load_groups(cases, validation_cases, store=store)
     used_device = select_device(device)
-    log(f"{task.name}: {len(volumes)} sessions of {crop_minimum[0]}x{crop_minimum[1]} pixels on {used_device}")
+    height, width = volumes[0].crop.shape[:2]
+    log(f"{task.name}: {len(volumes)} sessions of {height}x{width} pixels on {used_device}")
     run = Run(model_dir, task, volumes, held_out, used_device, checkpoint_every, log, on_validation)
     if not resume:
         clear(model_dir)
     seeds = range(recipe.seed, recipe.seed + recipe.ensemble)
-    members = [_member(run, dataclasses.replace(recipe, seed=seed), number) for number, seed in enumerate(seeds)]
+    members = [train_network(run, dataclasses.replace(recipe, seed=seed), number) for number, seed in enumerate(seeds)]
     save_model(model_dir, members, task=task, recipe=recipe, training=TrainingData.of(volumes))
     if held_out:
         validate(model_dir, held_out, device=used_device, precision=recipe.precision, log=log)
@@ -211,8 +208,25 @@ def train(
     return model_dir
 
 
-def _member(run: Run, recipe: Recipe, number: int) -> Generator:
-    """Train one network, or take it from its state if it was finished before."""
+def train_network(run: Run, recipe: Recipe, number: int) -> Generator:
+    """Train one network, or take it from its state if it was finished before.
+
+    Parameters
+    ----------
+    run
+        The sessions, and the folder of logs and states.
+    recipe
+        All settings, with the seed of this network.
+    number
+        Of the network in its ensemble, from 0.
+
+    Raises
+    ------
+    TrainingDivergedError
+        If a loss is no longer finite.
+    SystemExit
+        With code 128 plus the signal's number, after a stop was asked for; the state is saved.
+    """
     path = run.folder / state_name(number)
     state = TrainingState.fresh(recipe, run.device)
     own = identity(recipe, run.task, run.volumes)
@@ -286,7 +300,7 @@ def clear(model_dir: Path) -> None:
 def _check_finite(losses: dict[str, float], iteration: int, model_dir: Path) -> None:
     for name, value in losses.items():
         if not math.isfinite(value):
-            raise GliofillError(
+            raise TrainingDivergedError(
                 f"{model_dir}: the {name} loss is {value} at iteration {iteration}; "
                 "lower the learning rate or the loss weights"
             )
