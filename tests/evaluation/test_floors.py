@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -20,6 +20,7 @@ def test_histogram_mapping_gives_every_source_the_target_of_its_rank() -> None:
     np.testing.assert_allclose(mapping(source), target, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(units, units)
 def test_histogram_mapping_never_falls_and_stays_in_the_range_of_the_targets(source, target) -> None:
     mapped = HistogramMapping.fit(source, target)(np.linspace(0, 1, 33))

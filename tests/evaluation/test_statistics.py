@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -70,6 +70,7 @@ def test_interval_is_repeatable_and_shrinks_with_the_number() -> None:
     assert np.isnan(mean_interval(values[:4])).all()
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(5, 9), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])))
 def test_interval_holds_the_mean_whatever_the_ties(values: np.ndarray) -> None:
     low, high = mean_interval(values)

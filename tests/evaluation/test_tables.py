@@ -9,7 +9,7 @@ import pytest
 from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS, Better
 from gliofill.evaluation.scoring import Score, method_order
-from gliofill.evaluation.tables import COLUMNS, METRICS_TABLE, metrics_frame, read_table, write_table
+from gliofill.evaluation.tables import COLUMNS, COMPARISONS_TABLE, METRICS_TABLE, metrics_frame, read_table, write_table
 
 NUMBERS = dict.fromkeys(METRICS, 0.5)
 
@@ -63,6 +63,12 @@ def test_table_is_written_with_missing_values_and_explanations(tmp_path: Path) -
     dictionary = json.loads((tmp_path / "metrics.json").read_text())
     assert list(dictionary) == header
     assert dictionary["mae"]["Description"].endswith("lower is better")
+
+
+def test_an_empty_note_is_written_as_missing(tmp_path: Path) -> None:
+    row = {**dict.fromkeys(COLUMNS[COMPARISONS_TABLE], 0.5), "note": ""}
+    write_table(tmp_path, COMPARISONS_TABLE, pd.DataFrame([row]))
+    assert (tmp_path / COMPARISONS_TABLE).read_text().splitlines()[1].endswith("0.5\tn/a")
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:

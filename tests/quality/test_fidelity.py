@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.signal import convolve2d
@@ -174,6 +174,7 @@ def test_an_empty_mask_is_refused(metric) -> None:
         metric(smooth_noise(0), smooth_noise(1), np.zeros(SHAPE, dtype=bool))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 1), st.sampled_from([np.float16, np.float32, np.float64]))
 def test_what_is_outside_the_mask_does_not_count(seed: int, level: float, dtype: type) -> None:
     generator = np.random.default_rng(seed)

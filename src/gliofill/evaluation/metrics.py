@@ -70,7 +70,11 @@ METRICS = {
             "multiplied by the lesion mask; it is blind, all zeros reach about 0.99, see the row of method zeros",
             Better.HIGHER,
         ),
-        Metric("psnr_db", "Peak signal-to-noise ratio inside the brain in decibels, peak 1", Better.HIGHER),
+        Metric(
+            "psnr_db",
+            "Peak signal-to-noise ratio inside the brain in decibels, peak 1; n/a for equal images",
+            Better.HIGHER,
+        ),
         Metric("mae", "Mean absolute error inside the brain, on the [0, 1] scale", Better.LOWER),
         Metric("mae_lesion", "Mean absolute error inside the lesion, on the [0, 1] scale", Better.LOWER),
         Metric("nmse", "Squared error over squared target, inside the brain", Better.LOWER),

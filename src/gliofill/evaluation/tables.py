@@ -57,7 +57,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "p": "Wilcoxon signed-rank test, two-sided; n/a where fewer than 6 patients differ",
         "p_holm": "The same, corrected for the number of comparisons of this metric (Holm 1979)",
         "better": "The method with the better mean, significant or not; equal if there is no difference",
-        "note": "Why there is no p",
+        "note": "Why there is no p; n/a if there is one",
     },
     CALIBRATION_TABLE: {
         "task": "Source and target contrast",
@@ -87,7 +87,7 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """Write one of the tables in `COLUMNS`, with six significant digits, and its data dictionary."""
     path, columns = folder / name, COLUMNS[name]
     with whole_file(path) as temporary:
-        frame[list(columns)].to_csv(
+        frame[list(columns)].replace("", MISSING).to_csv(
             temporary, sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"
         )
     write_json(path.with_suffix(".json"), {column: {"Description": text} for column, text in columns.items()})
