@@ -75,7 +75,6 @@ def root(tmp_path: Path) -> Path:
 
 
 def run(root: Path, **changes: object) -> Path:
-    out = root / "evaluation"
     given: dict[str, Any] = {
         "derivatives": [root / "derivatives"],
         "task": TASK,
@@ -84,7 +83,9 @@ def run(root: Path, **changes: object) -> Path:
         "device": "cpu",
         "log": lambda text: None,
     }
-    evaluate(out, **{**given, **changes})
+    failures = evaluate(out := root / "evaluation", **{**given, **changes})
+    table = read_table(out / "failures.tsv")
+    assert dict(zip(table["session"], table["reason"], strict=True)) == failures
     return out
 
 
@@ -115,7 +116,7 @@ def test_every_method_is_scored_on_every_tested_session(root: Path) -> None:
 def test_the_same_evaluation_gives_the_same_bytes(root: Path) -> None:
     first = {path.name: path.read_bytes() for path in run(root).iterdir()}
     assert {path.name: path.read_bytes() for path in run(root).iterdir()} == first
-    names = {"metrics", "summary", "comparisons", "calibration"}
+    names = {"metrics", "summary", "comparisons", "calibration", "failures"}
     assert set(first) == {"panels.npz", *(f"{name}.{kind}" for name in names for kind in ("tsv", "json"))}
 
 
@@ -150,12 +151,11 @@ def test_a_session_that_cannot_be_read_does_not_stop_the_others(root: Path) -> N
     bad = root / "derivatives" / derivatives.preprocessed("sub-03/ses-2", TASK.target)
     bad.write_bytes(b"damaged")
     lines: list[str] = []
-    with pytest.raises(
-        GliofillError, match=r"1 session could not be read .*sub-03/ses-2: .*cannot be read as NIfTI"
-    ) as caught:
-        run(root, log=lines.append)
-    assert "\n" not in str(caught.value)
-    assert set(read_table(root / "evaluation" / "metrics.tsv")["session"]) == {"sub-03/ses-1", "sub-04"}
+    out = run(root, log=lines.append)
+    failures = read_table(out / "failures.tsv")
+    assert failures["session"].tolist() == ["sub-03/ses-2"]
+    assert "cannot be read as NIfTI" in failures["reason"][0]
+    assert set(read_table(out / "metrics.tsv")["session"]) == {"sub-03/ses-1", "sub-04"}
     assert any("sub-03/ses-2 failed" in line for line in lines)
 
 
@@ -169,8 +169,9 @@ def test_without_any_readable_session_nothing_is_written(root: Path) -> None:
 
 def test_weights_that_predict_nonsense_fail_by_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Generator, "forward", lambda self, source: source * torch.nan)
-    with pytest.raises(GliofillError, match=r"T2w-to-FLAIR-tiny-.*: predicted values that are not finite"):
+    with pytest.raises(GliofillError, match=r"T2w-to-FLAIR-tiny-.*: predicted values that are not finite") as caught:
         run(root)
+    assert "\n" not in str(caught.value)
 
 
 def test_wrong_input_is_told_before_anything_is_computed(root: Path) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
 from gliofill.evaluation.fold import Findings, FoldEvaluation
@@ -13,7 +15,9 @@ from gliofill.evaluation.scoring import method_order
 from gliofill.evaluation.statistics import compare, summarise
 from gliofill.evaluation.tables import (
     CALIBRATION_TABLE,
+    COLUMNS,
     COMPARISONS_TABLE,
+    FAILURES_TABLE,
     METRICS_TABLE,
     SUMMARY_TABLE,
     metrics_frame,
@@ -41,12 +45,12 @@ def evaluate(
     threads: int = 1,
     store: Path | None = None,
     log: Callable[[str], None] = print,
-) -> None:
+) -> dict[str, str]:
     """Test every model of a task beside the floors and write tables and panels.
 
-    Writes ``metrics.tsv``, ``summary.tsv``, ``comparisons.tsv`` and ``calibration.tsv`` with their data dictionaries,
-    and ``panels.npz`` (see `gliofill.evaluation.panels.write_panels`). A session that cannot be evaluated does not stop
-    the others.
+    Writes ``metrics.tsv``, ``summary.tsv``, ``comparisons.tsv``, ``calibration.tsv`` and ``failures.tsv`` with their
+    data dictionaries, and ``panels.npz`` (see `gliofill.evaluation.panels.write_panels`). A session that cannot be
+    evaluated does not stop the others.
 
     Parameters
     ----------
@@ -75,12 +79,16 @@ def evaluate(
     log
         Receives lines of text.
 
+    Returns
+    -------
+    dict
+        Why sessions failed, to be tested or learnt from by the floors, by folder; empty if all went well.
+
     Raises
     ------
     GliofillError
         Before anything is written: if there is no model, the split does not fit, a model has seen someone that it would
-        be tested on, a column is missing, or no session could be evaluated. After the tables were written: if some
-        session failed.
+        be tested on, a column is missing, or no session could be evaluated.
     """
     found = find_models(models)
     known = read_split(split)
@@ -97,12 +105,7 @@ def evaluate(
     if not findings.scores:
         raise GliofillError(f"{out}: no session could be evaluated{_reasons(findings.failures)}")
     _write(out, findings, patients, strata, panel_method)
-    if findings.failures:
-        count = f"{len(findings.failures)} session{'s' if len(findings.failures) > 1 else ''}"
-        raise GliofillError(
-            f"{out}: {count} could not be read or evaluated{_reasons(findings.failures)}; "
-            "the tables were written without"
-        )
+    return dict(sorted(findings.failures.items()))
 
 
 def _panel_method(found: Mapping[int, Mapping[str, Path]]) -> str:
@@ -123,5 +126,7 @@ def _write(
     write_table(out, SUMMARY_TABLE, summarise(metrics, patients, strata))
     write_table(out, COMPARISONS_TABLE, compare(metrics, patients))
     write_table(out, CALIBRATION_TABLE, calibration_frame(findings.reliability, patients))
+    failures = pd.DataFrame(sorted(findings.failures.items()), columns=list(COLUMNS[FAILURES_TABLE]))
+    write_table(out, FAILURES_TABLE, failures)
     if findings.panels:
         write_panels(out / PANELS, findings.panels, panel_method)

@@ -16,6 +16,7 @@ MISSING = "n/a"
 
 METRICS_TABLE, SUMMARY_TABLE = "metrics.tsv", "summary.tsv"
 COMPARISONS_TABLE, CALIBRATION_TABLE = "comparisons.tsv", "calibration.tsv"
+FAILURES_TABLE = "failures.tsv"
 
 _METHOD = (
     "input (copy of the source), zeros, linear (least-squares line), histogram (quantile matching), or a trained model"
@@ -67,6 +68,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "achieved": "Share that does; in rows without session, the mean over patients",
         "session": "Folder of the session, in rows at the share that its model states; n/a for the mean over patients. "
         "At other shares the interval is rescaled by the ratio of normal quantiles, and so tests that shape too",
+    },
+    FAILURES_TABLE: {
+        "session": "Folder of a session that could not be read or evaluated; the other tables were made without",
+        "reason": "What went wrong",
     },
 }
 
