@@ -67,10 +67,10 @@ def test_proposals_approach_the_best_settings() -> None:
 def test_a_proposal_depends_on_seed_and_trials_but_not_on_the_process() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(__file__.rsplit('/', 1)[0])!r}); import test_proposal as t;"
-        "print(t.propose(t.history(12), t.RANGES, seed=0))"
+        "print(t.propose(t.history(10), t.RANGES, seed=0))"
     )
     elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    known = history(12)
+    known = history(10)
     assert repr(propose(known, RANGES, seed=0)) == elsewhere
     assert propose(known[:5], RANGES, seed=0) != propose(known[:5], RANGES, seed=1)
 
@@ -81,9 +81,9 @@ def test_a_proposal_depends_on_seed_and_trials_but_not_on_the_process() -> None:
     ids=["running", "pruned", "failed"],
 )
 def test_settings_of_trials_without_a_full_value_are_not_proposed_again(state: TrialState, value: float | None) -> None:
-    known = history(12)
+    known = history(10)
     proposed = propose(known, RANGES, seed=0)
-    again = propose([*known, trial(12, proposed, value, state)], RANGES, seed=0)
+    again = propose([*known, trial(10, proposed, value, state)], RANGES, seed=0)
     assert apart(proposed, again) > 0.05
 
 

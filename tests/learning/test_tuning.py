@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from optuna.trial import TrialState
 
@@ -109,7 +110,7 @@ def test_a_study_ends_with_a_table_and_the_best_recipe(
     assert list(written) == [field.name for field in dataclasses.fields(Recipe) if field.name != "name"]
     comments = [line for line in best.read_text().splitlines() if line.startswith("#")]
     assert comments[0] == "# Recipe tiny, tuned for T2w-to-FLAIR in 3 trials (3 complete)."
-    assert comments[1].startswith("# Mean SSIM in the brain of 2 held-out sessions")
+    assert comments[1].startswith("# SSIM in the brain, mean of the held-out sessions (2)")
     assert comments[-2].startswith(f"#   trial {chosen['trial']}: ")
     assert comments[-2].endswith("(2 of 2 seeds), chosen") and comments[-1].endswith("(2 of 2 seeds)")
 
@@ -149,21 +150,40 @@ def test_without_intervals_a_trial_is_validated_at_its_end(
     assert "validate_every: 0\n" in best.read_text() and "ensemble: 3\n" in best.read_text()
 
 
-def test_a_diverging_trial_fails_and_does_not_end_the_study(
-    recipe: Recipe, work: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: Task
+def diverged(losses: dict[str, float]) -> dict[str, float]:
+    return losses | {"l1": float("nan")}
+
+
+def out_of_memory(losses: dict[str, float]) -> dict[str, float]:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB.\nMore lines")
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [(diverged, "the l1 loss is nan at iteration 1"), (out_of_memory, "CUDA out of memory. Tried to allocate 8 GiB.")],
+    ids=["diverges", "out of memory"],
+)
+def test_a_trial_that_cannot_succeed_fails_once_and_does_not_end_the_study(
+    recipe: Recipe,
+    work: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    task: Task,
+    harm: Callable[[dict[str, float]], dict[str, float]],
+    told: str,
 ) -> None:
     step = training.step
 
-    def diverge(state: Any, batch: Batch, own: Recipe) -> dict[str, float]:
+    def harmful(state: Any, batch: Batch, own: Recipe) -> dict[str, float]:
         losses = step(state, batch, own)
-        return losses | {"l1": float("nan")} if own.learning_rate == recipe.learning_rate else losses
+        return harm(losses) if own.learning_rate == recipe.learning_rate else losses
 
-    monkeypatch.setattr(training, "step", diverge)
+    monkeypatch.setattr(training, "step", harmful)
     lines: list[str] = []
-    work(recipe, top=1, log=lines.append)
-    assert [row["state"] for row in rows(tmp_path)] == ["failed", "complete", "complete", "complete"]
+    work(recipe, trials=2, top=1, repeats=1, log=lines.append)
+    assert [row["state"] for row in rows(tmp_path)] == ["failed", "complete"]
     assert (rows(tmp_path)[0]["ssim"], rows(tmp_path)[0]["learning_rate"]) == ("n/a", "0.001")
-    assert any("the l1 loss is nan at iteration 1" in line for line in lines)
+    assert any(told in line for line in lines) and not any("\n" in line for line in lines)
     assert search_study(tmp_path, task).trials(1)[0].user_attrs["attempts"] == 1
 
 

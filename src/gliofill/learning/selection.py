@@ -164,7 +164,7 @@ def write_best(
     told = ", ".join(f"{counts[state]} {state}" for state in STATES.values() if counts[state])
     lines = [
         f"Recipe {recipe.name}, tuned for {task.name} in {len(search)} trials ({told}).",
-        f"Mean SSIM in the brain of {sessions} held-out sessions at the best validation, mean and standard deviation",
+        f"SSIM in the brain, mean of the held-out sessions ({sessions}), at the best validation; mean and deviation",
         "over seeds (higher is better). The search picked these trials by their first seed, which flatters it:",
         *(f"  {finalist}{', chosen' if finalist is ranked[0] else ''}" for finalist in ranked),
     ]
