@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test experiment lint bench clean
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -20,6 +20,12 @@ demo: $(VENV)/run.stamp
 	echo && cat demo/derivatives/logs/verdict.txt && \
 	echo "Results: demo/derivatives, pictures: demo/derivatives/sub-*/figures (took $$(( $$(date +%s) - start )) s)"
 
+# the paper's experiment in small, on generated patients
+experiment: $(VENV)/run.stamp
+	test -d experiment/bids || gliofill demo experiment/bids --sessions 7 --seed 100 --complete --processes 2
+	snakemake experiment --cores $(CORES) --configfile config/experiment-small.yaml --quiet rules </dev/null
+	@echo "Results: experiment/derivatives/experiment, figures in its folder figures"
+
 test: $(VENV)/test.stamp
 	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
 	pytest --durations=15
@@ -29,9 +35,10 @@ lint: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	python benchmarks/scan.py
+	python benchmarks/training.py
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo experiment
 
 # torch first: what depends on it must not choose another build
 $(VENV)/run.stamp: requirements.lock pyproject.toml

@@ -15,7 +15,9 @@ include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/impute.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/split.smk"
+include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
 
 
 rule all:

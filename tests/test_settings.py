@@ -57,6 +57,15 @@ def test_labels_lose_their_prefix_and_may_come_as_one_word() -> None:
     assert settings.participants == ("01", "02") and settings.sessions == ("pre",)
 
 
+def test_numbers_inside_a_mapping_on_the_command_line_are_numbers() -> None:
+    change = {"threads": {"train": "3"}, "impute": {"flip_average": "false"}, "split": {"fractions": ["6", "1", "1.5"]}}
+    settings = parse_config(MINIMAL | change)
+    assert settings.threads.train == 3 and settings.impute.flip_average is False
+    assert settings.split.fractions == (6, 1, 1.5)
+    with pytest.raises(GliofillError, match=r"'threads.train': 'many' is not of type 'integer'"):
+        parse_config(MINIMAL | {"threads": {"train": "many"}})
+
+
 def test_section_survives_json() -> None:
     section = PreprocessSettings(brain_mask="none", lesion_pattern="a 'b' {prefix}")
     assert PreprocessSettings.from_json(section.to_json()) == section

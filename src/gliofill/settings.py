@@ -207,6 +207,7 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
     for key in ("participants", "sessions"):
         if isinstance(plain.get(key), str | int):  # --config participants=01 arrives as one word, or as a number
             plain[key] = str(plain[key]).split(",")
+    plain = _as_written(plain, config_schema())
     errors = sorted(
         jsonschema.Draft202012Validator(config_schema()).iter_errors(plain),
         key=lambda e: list(map(str, e.absolute_path)),
@@ -230,6 +231,18 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
     for key in ("bids_dir", "output_dir"):
         plain[key] = ((start or Path.cwd()) / Path(plain[key]).expanduser()).resolve()
     return Settings(**plain)
+
+
+def _as_written(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return numbers and truth values that ``snakemake --config`` hands over as text inside a mapping or a list."""
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        return {key: _as_written(item, known.get(key, {})) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_written(item, schema.get("items", {})) for item in value]
+    if isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean"):
+        return yaml.safe_load(value)
+    return value
 
 
 def _explain(error: Any) -> str:

@@ -62,6 +62,11 @@ BIDS_DIR = str(SETTINGS.bids_dir)
 LEARNING_DIR = str(
     (START / (SETTINGS.train.derivatives or SETTINGS.output_dir)).resolve()
 )
+PARTICIPANTS_TABLE = (
+    str(START / SETTINGS.split.table)
+    if SETTINGS.split.table
+    else f"{BIDS_DIR}/participants.tsv"
+)
 WORK_DIR = SETTINGS.work_dir and str(Path(SETTINGS.work_dir).expanduser().resolve())
 
 
@@ -149,3 +154,18 @@ def models_of(task):
         fold=folds,
         label=[*SETTINGS.train.variants, *SETTINGS.train.compare],
     )
+
+
+#: how both rules of the tuning call their verb
+TUNE = (
+    "gliofill tune experiment/tune/{wildcards.task} --derivatives {params.derivatives:q} --task {wildcards.task} "
+    "--recipe {input.recipe:q} --split {input.split} --store experiment/store --settings {params.settings:q} "
+    "--device {params.device} "
+)
+TUNING = dict(
+    derivatives=literal(LEARNING_DIR),
+    settings=literal(SETTINGS.tune.to_json()),
+    recipe=lambda wildcards, input: recipe_state(input.recipe),
+    device=SETTINGS.train.device,
+    version=__version__,
+)

@@ -14,7 +14,7 @@ checkpoint split:
     params:
         derivatives=literal(LEARNING_DIR),
         tasks=list(SETTINGS.train.tasks),
-        participants=literal(f"{BIDS_DIR}/participants.tsv"),
+        participants=literal(PARTICIPANTS_TABLE),
         settings=literal(SETTINGS.split.to_json()),
         version=__version__,
     shell:

@@ -73,29 +73,96 @@ def _cases(arguments: argparse.Namespace) -> "tuple[list[Case], list[Case]]":
     )
 
 
-VERBS = (split, train)
+def tune(arguments: argparse.Namespace) -> int:
+    """Work on the search for the best hyperparameters of one task until it is over; several may do so at once."""
+    limit_threads(arguments.threads)
+    from gliofill.evaluation.figures import draw_trials
+    from gliofill.learning.recipe import load_recipe
+    from gliofill.learning.search import load_search
+    from gliofill.learning.tuning import tune as work_on_study
+    from gliofill.settings import TuneSettings, recipe_file
+
+    task, settings = find_task(arguments.task), TuneSettings.from_json(arguments.settings)
+    learn, validation = _cases(arguments)
+    path = recipe_file(arguments.recipe)
+    best = work_on_study(
+        load_recipe(path, task),
+        load_search(path, task),
+        arguments.study,
+        task=task,
+        learn=learn,
+        validation=validation,
+        trials=settings.trials,
+        repeats=settings.repeats,
+        top=settings.top,
+        device=arguments.device,
+        threads=arguments.threads,
+        store=arguments.store,
+        log=lambda text: print(text, flush=True),
+    )
+    if arguments.figures is not None:
+        draw_trials(best.with_name("trials.tsv"), arguments.figures, task=task)
+    print(best)
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Test the models of one task on unseen patients, beside the floors; exit code 1 if a session failed."""
+    limit_threads(arguments.threads)
+    from gliofill.evaluation.experiment import evaluate as test_models
+    from gliofill.evaluation.figures import draw_all
+
+    task = find_task(arguments.task)
+    failures = test_models(
+        arguments.out,
+        derivatives=arguments.derivatives,
+        task=task,
+        split=arguments.split,
+        models=arguments.models,
+        participants=arguments.participants_table,
+        strata=arguments.strata,
+        alias=arguments.alias,
+        device=arguments.device,
+        threads=arguments.threads,
+        store=arguments.store,
+        log=lambda text: print(text, flush=True),
+    )
+    if arguments.figures is not None:
+        for figure in draw_all(arguments.out, arguments.figures, task=task):
+            print(figure)
+    return 1 if failures and not arguments.no_verdict else 0
+
+
+VERBS = (split, tune, train, evaluate)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     """Give each verb its arguments; `add` has a parser for every name."""
     tasks = [task.name for task in TASKS]
+    add["split"].add_argument("table", type=Path, help="the split, a new .tsv file")
+    add["tune"].add_argument("study", type=Path, help="folder of the study, on a disk that all workers see")
+    add["train"].add_argument("model_dir", type=Path, help="new folder for the model")
+    add["evaluate"].add_argument("out", type=Path, help="folder of the tables")
     for verb in VERBS:
         add[verb.__name__].add_argument(
             "--derivatives", nargs="+", type=existing_folder, required=True, metavar="DIR", help="preprocessed sessions"
         )
-    add["split"].add_argument("table", type=Path, help="the split, a new .tsv file")
-    add["split"].add_argument("--task", nargs="+", choices=tasks, default=tasks, help="what will be learnt")
-    add["split"].add_argument("--participants-table", type=Path, metavar="TSV", help="participants.tsv")
-    add["split"].add_argument("--settings", default="{}", metavar="JSON", help="section split of the configuration")
-    add["train"].add_argument("model_dir", type=Path, help="new folder for the model")
-    for name in ("train",):
+    for name in ("split", "tune"):
+        add[name].add_argument("--settings", default="{}", metavar="JSON", help="section of the configuration")
+    for name in ("split", "evaluate"):
+        add[name].add_argument("--participants-table", type=Path, metavar="TSV", help="participants.tsv")
+    for name in ("tune", "train", "evaluate"):
         add[name].add_argument("--task", choices=tasks, required=True)
-        add[name].add_argument("--recipe", default="paper", help="name of a recipe, or path of a YAML file")
-        add[name].add_argument("--split", type=Path, metavar="TSV", help="made by the verb split")
-        add[name].add_argument("--fold", type=int, default=1, metavar="K", help="of the split")
+        add[name].add_argument("--split", type=Path, metavar="TSV", required=name != "train", help="of the verb split")
         add[name].add_argument("--store", type=Path, metavar="DIR", help="keeps scaled volumes for the next run")
         add[name].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
         add[name].add_argument("--threads", type=int, default=1, metavar="N")
+    for name in ("tune", "train"):
+        add[name].add_argument("--recipe", default="paper", help="name of a recipe, or path of a YAML file")
+        add[name].add_argument("--fold", type=int, default=1, metavar="K", help="of the split")
+    for name in ("tune", "evaluate"):
+        add[name].add_argument("--figures", type=Path, metavar="DIR", help="draw them there")
+    add["split"].add_argument("--task", nargs="+", choices=tasks, default=tasks, help="what will be learnt")
     add["train"].add_argument(
         "--participant-label", nargs="*", default=[], help="only these; all but the validation ones by default"
     )
@@ -105,3 +172,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["train"].add_argument(
         "--variant", choices=list(VARIANTS), help="with or without lesion-mask loss, or the L1 term alone"
     )
+    add["evaluate"].add_argument("--models", type=Path, required=True, metavar="DIR", help="has fold-K/LABEL folders")
+    add["evaluate"].add_argument("--strata", nargs="*", default=[], metavar="COLUMN", help="of participants.tsv")
+    add["evaluate"].add_argument("--alias", default="", metavar="COLUMN", help="names the person behind participants")
+    add["evaluate"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
