@@ -1,5 +1,6 @@
 """The slices of chosen sessions that an evaluation leaves for the figure of panels."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -117,7 +118,7 @@ def _load(path: Path) -> dict[str, NDArray]:
             return dict(file)
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file") from error
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise GliofillError(f"{path}: cannot be read as arrays ({error})") from error
 
 

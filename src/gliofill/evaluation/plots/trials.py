@@ -142,7 +142,7 @@ def _scale_logarithmically(axis: Axes, values: pd.Series) -> None:
 
 def _paint_legend(axis: Axes, trials: _Trials) -> None:
     words = {
-        "pruned": "pruned (last SSIM)",
+        "pruned": "pruned (SSIM until then)",
         "complete": "complete",
         "repeat": "repeat with another seed",
         "best": f"best (mean of {trials.seeds} seeds)" if trials.seeds > 1 else "best",
@@ -153,5 +153,5 @@ def _paint_legend(axis: Axes, trials: _Trials) -> None:
             axis.scatter([], [], label=words[kind], **look)
     axis.legend(loc="upper left")
     if trials.left_out:
-        note = f"not shown: {count(trials.left_out, 'trial')}, failed\nor pruned before a first score"
+        note = f"not shown: {count(trials.left_out, 'training')}, failed\nor pruned before a first score"
         axis.text(0.04, 0.4, note, transform=axis.transAxes, color="#555555", fontsize=7)
