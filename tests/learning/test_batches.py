@@ -77,3 +77,10 @@ def test_few_volumes_and_slices_are_drawn_repeatedly(volumes: list[Volume], reci
 def test_volume_without_usable_slices_is_told(cases: list[Case], recipe: Recipe) -> None:
     with pytest.raises(GliofillError, match=r"brain_mask\.nii\.gz: no slice has enough brain to train on"):
         SliceSource([load_case(cases[0])], dataclasses.replace(recipe, smallest_brain_fraction=0.1), CPU)
+
+
+def test_a_lesion_loss_without_any_lesion_is_refused(cases: list[Case], recipe: Recipe) -> None:
+    healthy = [load_case(cases[1])]
+    with pytest.raises(GliofillError, match="none of the 1 sessions to learn from has a lesion mask"):
+        SliceSource(healthy, recipe, torch.device("cpu"))
+    SliceSource(healthy, recipe.variant("nolesion"), torch.device("cpu"))

@@ -192,7 +192,9 @@ def test_validation_scores_stand_in_metadata_and_card(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
     lines: list[str] = []
-    folder = train(recipe, cases[1:], tmp_path, task=task, validation_cases=cases[:1], log=lines.append)
+    healthy, lesioned = cases[1:], cases[:1]
+    recipe = recipe.variant("nolesion")
+    folder = train(recipe, healthy, tmp_path, task=task, validation_cases=lesioned, log=lines.append)
     rows = load_model(folder).metadata["validation"]
     assert [row["method"] for row in rows] == ["model", "copy of the input", "linear mapping", "all zeros"]
     assert {row["session"] for row in rows} == {"sub-01/ses-pre"}

@@ -23,14 +23,14 @@ rule evaluate_task:
         derivatives=literal(LEARNING_DIR),
         participants=literal(PARTICIPANTS_TABLE),
         strata=list(SETTINGS.evaluate.strata),
-        alias=SETTINGS.split.alias,
+        alias=f"--alias {SETTINGS.split.alias}" if SETTINGS.split.alias else "",
         device=SETTINGS.train.device,
         version=__version__,
     shell:
         "gliofill evaluate experiment/evaluation/{wildcards.task} --derivatives {params.derivatives:q} "
         "--task {wildcards.task} --split {input.split} --models experiment/models/{wildcards.task} "
-        "--participants-table {params.participants:q} --strata {params.strata:q} --alias {params.alias:q} --figures experiment/figures "
-        "--store experiment/store --device {params.device} --threads {threads} --no-verdict >{log} 2>&1"
+        "--participants-table {params.participants:q} --strata {params.strata:q} {params.alias} "
+        "--figures experiment/figures --store experiment/store --device {params.device} --threads {threads} --no-verdict >{log} 2>&1"
 
 
 rule evaluate:

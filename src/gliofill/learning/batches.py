@@ -58,7 +58,7 @@ class SliceSource:
     Raises
     ------
     GliofillError
-        If a volume has no slice with enough brain.
+        If a volume has no slice with enough brain, or there is a lesion-mask loss and no lesion in any slice.
     """
 
     def __init__(self, volumes: Sequence[Volume], recipe: Recipe, device: torch.device) -> None:
@@ -78,6 +78,11 @@ class SliceSource:
         for volume, usable in zip(volumes, self.usable, strict=True):
             if usable.size == 0:
                 raise GliofillError(f"{volume.case.brain}: no slice has enough brain to train on")
+        if recipe.lesion_weight and not any(slices.size for slices in self.with_lesion):
+            raise GliofillError(
+                f"lesion_weight is {recipe.lesion_weight:g}, but none of the {len(volumes)} sessions to learn from has "
+                "a lesion mask; give preprocessing the masks, or train the variant nolesion"
+            )
 
     def draw(self, iteration: int) -> Batch:
         """Return the batch of an iteration: the same one whenever it is asked for."""

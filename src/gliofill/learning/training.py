@@ -184,7 +184,8 @@ def train(
     Raises
     ------
     GliofillError
-        If a session cannot be read, the saved state belongs to another run, or a loss is no longer finite.
+        If a session cannot be read, none has a lesion for the lesion-mask loss, the saved state belongs to another
+        run, or a loss is no longer finite.
     SystemExit
         With code 128 plus the signal's number, after a stop was asked for.
     """

@@ -1,0 +1,136 @@
+"""The experiment as a workflow, on tiny sessions: every table and figure, and what happens to wrong input."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+from tests.conftest import run_gliofill, run_snakemake
+from tests.learning.conftest import TASK, _write_session
+
+RECIPE = {
+    "name": "tiny",
+    "common": {
+        "iterations": 4,
+        "learning_rate": 0.001,
+        "batch_size": 1,
+        "batch_samples": 1,
+        "l1_weight": 100.0,
+        "lesion_weight": 50.0,
+        "generator_width": 2,
+        "generator_blocks": 0,
+        "discriminator_width": 2,
+        "validate_every": 2,
+    },
+    "tasks": {TASK.name: {}},
+    "search": {"common": {"learning_rate": {"low": 0.0001, "high": 0.01, "scale": "log"}}},
+}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write eight preprocessed patients of two grades, and a raw dataset that has nothing but their names."""
+    root = tmp_path_factory.mktemp("experiment")
+    rows = ["participant_id\tgrade"]
+    for number in range(1, 9):
+        _write_session(root / "derivatives", f"sub-{number:02d}", number)
+        (root / "bids" / f"sub-{number:02d}").mkdir(parents=True)
+        rows.append(f"sub-{number:02d}\t{2 + number % 2}")
+    (root / "bids" / "participants.tsv").write_text("\n".join(rows) + "\n")
+    (root / "tiny.yaml").write_text(yaml.safe_dump(RECIPE))
+    config = {
+        "bids_dir": str(root / "bids"),
+        "output_dir": str(root / "out"),
+        "split": {"fractions": [2, 1, 1], "strata": ["grade"]},
+        "train": {"derivatives": str(root / "derivatives"), "tasks": [TASK.name], "recipe": "tuned"},
+        "tune": {"recipe": str(root / "tiny.yaml"), "trials": 2, "workers": 1, "top": 1, "repeats": 2},
+        "evaluate": {"strata": ["grade"]},
+        "threads": {"train": 1},
+    }
+    (root / "config.yaml").write_text(yaml.safe_dump(config))
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(cohort: Path) -> Path:
+    run = run_snakemake("experiment", "--configfile", str(cohort / "config.yaml"), "--resources", "gpu=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return cohort / "out" / "experiment"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_patients_are_split_once_with_both_grades_everywhere(results: Path) -> None:
+    rows = read(results / "split.tsv")
+    assert [sum(row["set"] == name for row in rows) for name in ("train", "validation", "test")] == [4, 2, 2]
+    balance = read(results / "split_balance.tsv")
+    assert all(row["patients"] != "0" for row in balance if row["column"] == "grade")
+
+
+def test_tuning_tries_as_many_settings_as_asked_for_and_its_recipe_is_trained(results: Path) -> None:
+    trials = read(results / "tune" / TASK.name / "trials.tsv")
+    assert [(row["trial"], row["repeat"]) for row in trials].count(("0", "0")) == 1 and len(trials) == 3
+    best = yaml.safe_load((results / "tune" / TASK.name / "best.yaml").read_text())
+    model = yaml.safe_load((results / "models" / TASK.name / "fold-1" / "lesion" / "model.json").read_text())
+    assert model["recipe"]["learning_rate"] == best["tasks"][TASK.name]["learning_rate"]
+
+
+def test_tables_hold_the_test_patients_alone_beside_all_floors(results: Path) -> None:
+    tested = {row["participant_id"] for row in read(results / "split.tsv") if row["set"] == "test"}
+    metrics = read(results / "evaluation" / TASK.name / "metrics.tsv")
+    assert {row["participant_id"] for row in metrics} == tested
+    methods = ["input", "zeros", "linear", "histogram", "nolesion", "lesion"]
+    assert [row["method"] for row in metrics] == methods * len(tested)
+    for table in ("summary", "comparisons", "calibration"):
+        assert read(results / "evaluation" / TASK.name / f"{table}.tsv")
+    assert read(results / "evaluation" / TASK.name / "failures.tsv") == []
+
+
+def figures(folder: Path) -> Iterator[Path]:
+    for name in ("trials", "panels", "scores", "calibration"):
+        yield folder / f"{TASK.name}_{name}.png"
+
+
+def test_every_figure_is_drawn_with_its_numbers(results: Path) -> None:
+    for path in figures(results / "figures"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 300 and len(set(picture.convert("L").resize((64, 64)).getdata())) > 5
+        assert path.with_suffix(".svg").is_file() and read(path.with_suffix(".tsv"))
+
+
+def test_second_run_does_nothing(cohort: Path, results: Path) -> None:
+    run = run_snakemake("train", "tune", "--configfile", str(cohort / "config.yaml"), "--dry-run")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": {"compare": ["bets"]}}, "recipe 'bets' is neither a file nor one of"),
+        ({"split": {"scheme": "fraction"}}, "'split.scheme' is 'fraction'; it must be one of"),
+        ({"tune": {"trails": 3}}, "unknown key 'tune.trails'; did you mean 'trials'?"),
+    ],
+    ids=["recipe", "scheme", "key"],
+)
+def test_wrong_configuration_is_told_in_one_line(cohort: Path, tmp_path: Path, change: dict, message: str) -> None:
+    config = yaml.safe_load((cohort / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | change))
+    run = run_snakemake("experiment", "--configfile", str(tmp_path / "config.yaml"), "--dry-run")
+    assert run.returncode != 0
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if "gliofill:" in line]
+    assert lines and message in lines[0]
+
+
+def test_one_patient_and_no_complete_session_are_told_in_one_line(tmp_path: Path) -> None:
+    _write_session(tmp_path / "one", "sub-01", 1)
+    (tmp_path / "none").mkdir()
+    for name, message in (("one", "1 patients in proportions"), ("none", "no session has a preprocessed T2w")):
+        words = ("split", str(tmp_path / "split.tsv"), "--derivatives", str(tmp_path / name), "--task", TASK.name)
+        run = run_gliofill(*words)
+        assert run.returncode == 2 and message in run.stderr and len(run.stderr.splitlines()) == 1
+        assert not (tmp_path / "split.tsv").exists()
