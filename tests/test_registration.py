@@ -10,7 +10,7 @@ from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.brain import built_in_template, carry_mask
-from gliofill.preprocess.registration import register, resample
+from gliofill.preprocess.registration import Attempt, Scores, register, resample
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
 from gliofill.quality.alignment import dice, mutual_information
 
@@ -60,6 +60,21 @@ def test_known_motion_between_contrasts_is_found() -> None:
     error = np.linalg.norm(((result.matrix - motion) @ points.T)[:3], axis=0)
     assert error.mean() <= 0.5
     assert not result.best.problem
+
+
+@pytest.mark.parametrize(("after", "is_trusted"), [(1.01, True), (0.97, True), (0.9, False)])
+def test_a_result_with_less_mutual_information_than_its_start_is_a_problem(after: float, is_trusted: bool) -> None:
+    attempt = Attempt("header", Scores(1.0, 0.99, 1.0), Scores(after, 0.99, 1.0), np.eye(4))
+    assert (not attempt.problem) == is_trusted
+
+
+def test_images_that_lie_on_each_other_are_left_there_without_a_flag() -> None:
+    fixed, brain = built_in_template(Contrast.T1POST)
+    moving, _ = built_in_template(Contrast.T2W)
+    result = register(fixed, brain, moving, fine=False)
+    points = np.array([[60, 0, 0, 1], [-60, 0, 0, 1], [0, -90, 0, 1], [0, 60, 0, 1], [0, 0, 70, 1.0]])
+    assert np.linalg.norm(((result.matrix - np.eye(4)) @ points.T)[:3], axis=0).mean() <= 0.5
+    assert not result.best.problem and len(result.attempts) == 1
 
 
 def test_bias_field_is_removed_and_the_scale_kept() -> None:
