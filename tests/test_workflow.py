@@ -188,6 +188,9 @@ def test_damaged_images_are_unusable_with_a_reason(tmp_path: Path) -> None:
     anat.mkdir(parents=True)
     (anat / "sub-01_T1w.nii.gz").write_text("not an image")
     nib.save(nib.Nifti1Image(np.ones((20, 20, 20, 3), dtype=np.int16), np.eye(4)), anat / "sub-01_T2w.nii.gz")
+    run = run_gliofill("scan", str(tmp_path / "bids"))
+    assert run.returncode == 0 and "unreadable: sub-01/anat/sub-01_T1w.nii.gz" in run.stdout
+    assert "missing, from T2w" in run.stdout
     run = run_gliofill("coverage", str(tmp_path / "bids"), str(tmp_path / "out"))
     assert run.returncode == 0, run.stderr
     table = pd.read_csv(tmp_path / "out" / derivatives.COVERAGE, sep="\t").set_index("contrast")

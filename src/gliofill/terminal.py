@@ -1,7 +1,8 @@
 """What the user sees on the terminal: compact tables and progress bars, plain when piped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gliofill.contrasts import Contrast, task_filling
-from gliofill.dataset import Dataset, Session
+from gliofill.dataset import Dataset, Scan, Session
 
 if TYPE_CHECKING:
     from gliofill.report.summary import Summary
@@ -36,29 +37,45 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def print_scan(dataset: Dataset) -> None:
-    """Print a row per session: which contrasts file names promise, and what could be filled."""
+def print_scan(dataset: Dataset, problems: Mapping[Path, str]) -> None:
+    """Print a row per session: which contrasts there are, which files cannot be read, and what could be filled.
+
+    Parameters
+    ----------
+    dataset
+        From `gliofill.bids.scan.scan_dataset`.
+    problems
+        Why files cannot be read, by path.
+    """
     table = Table(title=f"{dataset.root}: {len(dataset.sessions)} sessions", title_justify="left")
     for heading in ("session", *map(str, Contrast)):
         table.add_column(heading)
     for session in dataset.sessions:
-        table.add_row(session.folder, *(_scan_cell(session, contrast) for contrast in Contrast))
+        table.add_row(session.folder, *(_scan_cell(session, contrast, problems) for contrast in Contrast))
     console = _console()
     console.print(table)
+    for path, problem in problems.items():
+        console.print(f"unreadable: {path.relative_to(dataset.root)}: {problem}", markup=False, style="red")
     for scan in (scan for session in dataset.sessions for scan in session.scans if scan.warnings):
         console.print(f"note: {scan.path.relative_to(dataset.root)}: {'; '.join(scan.warnings)}", markup=False)
     for left_out in dataset.unrecognised:
         console.print(f"not used: {left_out.path.relative_to(dataset.root)}: {left_out.reason}", markup=False)
 
 
-def _scan_cell(session: Session, contrast: Contrast) -> Text:
+def _scan_cell(session: Session, contrast: Contrast, problems: Mapping[Path, str]) -> Text:
     candidates = session.candidates(contrast)
-    if candidates:
+    readable = _readable(session, contrast, problems)
+    if readable:
         return _cell("acquired", "yes" if len(candidates) == 1 else f"yes, 1 of {len(candidates)}")
+    state = "unreadable" if candidates else "missing"
     task = task_filling(contrast)
-    if task is not None and session.candidates(task.source):
-        return _cell("fillable", f"missing, from {task.source}")
-    return _cell("missing", "missing")
+    if task is not None and _readable(session, task.source, problems):
+        return _cell("fillable", f"{state}, from {task.source}")
+    return _cell("missing", state)
+
+
+def _readable(session: Session, contrast: Contrast, problems: Mapping[Path, str]) -> list[Scan]:
+    return [scan for scan in session.candidates(contrast) if scan.path not in problems]
 
 
 def print_status(summary: "Summary") -> None:

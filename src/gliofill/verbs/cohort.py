@@ -13,8 +13,9 @@ from gliofill.options import add_selection, existing_folder, limit_threads, read
 
 
 def scan(arguments: argparse.Namespace) -> int:
-    """Print which contrasts each session has, and what could be filled; images are not opened."""
+    """Print which contrasts each session has, lacks or has unreadable, and what could be filled; reads headers only."""
     from gliofill.bids.scan import scan_dataset
+    from gliofill.quality.usability import header_problem
     from gliofill.terminal import print_scan
 
     bids_filter = read_filter(arguments.bids_filter)
@@ -24,7 +25,8 @@ def scan(arguments: argparse.Namespace) -> int:
         sessions=arguments.session_label,
         bids_filter=bids_filter,
     )
-    print_scan(dataset)
+    found = {scan.path: header_problem(scan.path) for session in dataset.sessions for scan in session.scans}
+    print_scan(dataset, {path: problem for path, problem in found.items() if problem})
     return 0
 
 
