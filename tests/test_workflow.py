@@ -57,6 +57,36 @@ def output(bids: Path, before: dict[str, str]) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel and unpack it as pip does, without the packages that it needs: those of the tests serve."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    (wheel,) = folder.glob("gliofill-*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(folder / "site"), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return folder / "site"
+
+
+def run_app(installed: Path, here: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "PYTHONPATH": str(installed),
+        "PATH": f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+    environment.pop("GLIOFILL_START", None)
+    return subprocess.run(
+        [sys.executable, "-m", "gliofill.cli", *words],
+        cwd=here,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
 def truth(bids: Path, session: str, contrast: Contrast) -> np.ndarray:
     """Return the matrix from anatomy to the contrast's own space, RAS mm."""
     file = bids / "derivatives" / "truth" / session / "anat" / f"{session}_desc-truth_transforms.json"
@@ -143,6 +173,25 @@ def test_derivatives_pass_the_bids_validator(output: Path) -> None:
 
 def test_nothing_is_left_of_temporary_files(output: Path) -> None:
     assert not list(output.rglob(".tmp-*")) and not list((output / ".gliofill").glob("work/*"))
+
+
+def test_installed_wheel_gives_the_same_bytes_from_another_folder_with_fewer_cores(
+    installed: Path, bids: Path, output: Path, tmp_path: Path
+) -> None:
+    run = run_app(installed, tmp_path, str(bids), "out", "participant", "--participant-label", "02", "--cores", "1")
+    assert run.returncode == 0, run.stdout + run.stderr
+    made = {name: sum_ for name, sum_ in checksums(tmp_path / "out" / "sub-02").items() if not name.endswith(".json")}
+    # acquired contrasts, the synthetic one, mask, lesion; two transforms of each acquired one; a picture
+    assert len(made) == 3 + 1 + 2 + 6 + 1, sorted(made)
+    assert made.items() <= checksums(output / "sub-02").items()
+
+
+def test_app_tells_wrong_folder_and_participant_in_one_line(installed: Path, bids: Path, tmp_path: Path) -> None:
+    run = run_app(installed, tmp_path, "nowhere", "out", "participant")
+    assert run.returncode == 2 and run.stderr.splitlines() == ["gliofill: nowhere: no such folder"]
+    run = run_app(installed, tmp_path, str(bids), "out", "participant", "--participant-label", "77", "--cores", "1")
+    assert run.returncode != 0
+    assert any("77" in line and line.startswith("gliofill:") for line in (run.stdout + run.stderr).splitlines())
 
 
 def test_second_run_does_nothing_and_one_changed_image_reruns_its_session_alone(bids: Path, output: Path) -> None:

@@ -1,0 +1,53 @@
+"""The embedded models on real patients whom they have never seen, beside the floors that they have to beat."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from gliofill.bids import derivatives
+from gliofill.contrasts import TASKS, Contrast, Task
+from gliofill.images import write_image
+from gliofill.learning.checkpoint import load_model
+from gliofill.learning.inference import select_device
+from gliofill.learning.validation import evaluate_volumes, mean_scores
+from gliofill.learning.volumes import find_cases, load_case
+from gliofill.models import model_folder
+from gliofill.settings import ImputeSettings
+
+HELD_OUT = ("DU7294", "HG0015", "MS19")
+
+
+@pytest.fixture(scope="module")
+def held_out(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the patients as preprocessed sessions: they are 1 mm, stripped and registered, and only need their axes."""
+    output = tmp_path_factory.mktemp("held-out")
+    for label in HELD_OUT:
+        anat, folder = real_data / "cohort" / f"sub-{label}" / "anat", f"sub-{label}"
+        names = {
+            contrast: f"{contrast.ce_entity and contrast.ce_entity + '_'}{contrast.suffix}" for contrast in Contrast
+        }
+        images = {
+            contrast: nib.as_closest_canonical(nib.load(anat / f"sub-{label}_{name}.nii.gz"))
+            for contrast, name in names.items()
+        }
+        brain = np.all([image.get_fdata() > 0 for image in images.values()], axis=0)
+        affine = images[Contrast.T1POST].affine
+        write_image(output / derivatives.brain_mask(folder), brain, affine, dtype="uint8")
+        for contrast, image in images.items():
+            write_image(output / derivatives.preprocessed(folder, contrast), image.get_fdata(), affine)
+    return output
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_embedded_models_beat_copy_and_linear_mapping_on_held_out_patients(held_out: Path, task: Task) -> None:
+    model = load_model(model_folder(task, ImputeSettings()), task)
+    assert not set(model.training.participants) & set(HELD_OUT)
+    volumes = [load_case(case, crop_minimum=model.training.crop_minimum) for case in find_cases(held_out, task)]
+    assert len(volumes) == len(HELD_OUT)
+    scores, _ = evaluate_volumes(model, volumes, device=select_device("cpu"), flip_average=False)
+    means = mean_scores(scores)
+    for floor in ("copy of the input", "linear mapping", "all zeros"):
+        assert means["model"]["ssim"] > means[floor]["ssim"], means
+        assert means["model"]["mae"] < means[floor]["mae"], means
