@@ -228,6 +228,17 @@ def test_a_line_is_logged_where_there_is_no_terminal(
     assert "iterations/s" in lines[1]
 
 
+def test_progress_tells_the_last_score_on_held_out_sessions(
+    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
+) -> None:
+    lines: list[str] = []
+    recipe = dataclasses.replace(recipe, validate_every=4)
+    train(recipe, cases[:1], tmp_path, task=task, validation_cases=cases[1:], log=lines.append)
+    (last,) = (line for line in lines if line.startswith("T2w-to-FLAIR: 8 of 8"))
+    (row,) = (row for row in csv.DictReader((tmp_path / "scores.csv").open()) if row["iteration"] == "8")
+    assert f"held-out ssim {float(row['ssim']):.3f}" in last
+
+
 def test_models_of_equal_runs_are_equal_byte_for_byte(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:

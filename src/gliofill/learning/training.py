@@ -241,13 +241,14 @@ def train_network(run: Run, recipe: Recipe, number: int) -> Generator:
     title = f"{run.task.name} {number + 1}/{recipe.ensemble}" if recipe.ensemble > 1 else run.task.name
     with record, stop_requests() as stop:
         with show_progress(title, recipe.iterations, start=state.iteration, log=run.log) as advance:
+            seen: dict[str, float] = {}
             while state.iteration < recipe.iterations:
                 losses = step(state, slices.draw(state.iteration), recipe)
                 _check_finite(losses, state.iteration, run.folder)
                 record.losses(state.iteration, losses)
-                advance(losses)
                 if recipe.validate_every and state.iteration % recipe.validate_every == 0 and run.held_out:
-                    _watch(run, state, recipe, record)
+                    seen = {f"held-out {name}": value for name, value in _watch(run, state, recipe, record).items()}
+                advance(losses | seen)
                 if stop or state.iteration % run.checkpoint_every == 0:
                     state.save(path, own)
                 if stop:
@@ -260,8 +261,8 @@ def train_network(run: Run, recipe: Recipe, number: int) -> Generator:
     return state.result
 
 
-def _watch(run: Run, state: TrainingState, recipe: Recipe, record: Record) -> None:
-    """Score the network as it is on the held-out sessions, and draw one slice of each."""
+def _watch(run: Run, state: TrainingState, recipe: Recipe, record: Record) -> dict[str, float]:
+    """Score the network as it is on the held-out sessions, draw one slice of each, and return the scores."""
     watched = [
         (volume, predict_slices([state.result], volume.source, device=run.device, precision=recipe.precision).mean)
         for volume in run.held_out
@@ -273,6 +274,7 @@ def _watch(run: Run, state: TrainingState, recipe: Recipe, record: Record) -> No
     run.log(f"{run.task.name}: iteration {state.iteration}: " + ", ".join(f"{k} {v:.3f}" for k, v in scores.items()))
     if run.on_validation:
         run.on_validation(state.iteration, scores)
+    return scores
 
 
 def validate(
