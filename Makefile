@@ -22,7 +22,7 @@ demo: $(VENV)/run.stamp
 
 # the paper's experiment in small, on generated patients
 experiment: $(VENV)/run.stamp
-	test -d experiment/bids || gliofill demo experiment/bids --sessions 7 --seed 100 --complete --processes 2
+	test -d experiment/bids || gliofill demo experiment/bids --sessions 6 --seed 100 --complete --processes 2
 	snakemake experiment --cores $(CORES) --configfile config/experiment-small.yaml --quiet rules </dev/null
 	@echo "Results: experiment/derivatives/experiment, figures in its folder figures"
 
