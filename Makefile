@@ -28,7 +28,7 @@ experiment: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
-	pytest --durations=15
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 lint: $(VENV)/test.stamp
 	ruff check --fix . && ruff format . && snakefmt Snakefile workflow && mypy && lint-imports

@@ -43,3 +43,10 @@ def real_data() -> Path:
         # patients' images cannot travel with the code; `make test` finds them where they are at hand
         pytest.skip("GLIOFILL_TEST_DATA names no folder of real images")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that the two processes of the suite end together."""
+    longest = ("test_workflow.py", "test_experiment.py", "test_registration.py", "test_phantom.py")
+    order = {name: position for position, name in enumerate(longest)}
+    items.sort(key=lambda item: order.get(item.path.name, len(longest)))
