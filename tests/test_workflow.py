@@ -181,8 +181,9 @@ def test_installed_wheel_gives_the_same_bytes_from_another_folder_with_fewer_cor
     run = run_app(installed, tmp_path, str(bids), "out", "participant", "--participant-label", "02", "--cores", "1")
     assert run.returncode == 0, run.stdout + run.stderr
     made = {name: sum_ for name, sum_ in checksums(tmp_path / "out" / "sub-02").items() if not name.endswith(".json")}
-    # acquired contrasts, the synthetic one, mask, lesion; two transforms of each acquired one; a picture
-    assert len(made) == 3 + 1 + 2 + 6 + 1, sorted(made)
+    # acquired contrasts, the synthetic one and its uncertainty, mask, lesion; two transforms of each acquired one; a
+    # picture
+    assert len(made) == 3 + 2 + 2 + 6 + 1, sorted(made)
     assert made.items() <= checksums(output / "sub-02").items()
 
 
