@@ -86,3 +86,12 @@ def test_gradient_of_the_normalisation_survives_a_large_mean() -> None:
     (own,) = torch.autograd.grad((InstanceNorm()(x) * weights).sum(), x)
     (reference,) = torch.autograd.grad((nn.functional.instance_norm(x) * weights).sum(), x)
     torch.testing.assert_close(own, reference, rtol=0, atol=1e-4)
+
+
+def test_a_residual_generator_can_darken_the_brightest_voxels_at_once() -> None:
+    generator = Generator(4, 0, residual=True).train()
+    source = torch.ones(1, 1, 16, 16)
+    output = generator(source)
+    (slope,) = torch.autograd.grad(output.mean(), generator.output.bias)
+    assert slope.item() > 1  # a tanh around the sum would leave 0.02
+    assert generator.eval()(source).max() <= 1

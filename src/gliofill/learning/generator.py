@@ -5,8 +5,6 @@ from torch import Tensor, nn
 
 from gliofill.learning.normalisation import InstanceNorm
 
-NEARLY_ONE = 0.99
-
 
 def initialise(module: nn.Module) -> None:
     """Draw convolution weights from a normal distribution of mean 0 and deviation 0.02, and set biases to 0."""
@@ -85,17 +83,19 @@ class Generator(nn.Module):
 
         Returns
         -------
-        Tensor, shape (B, 1, H, W), in [-1, 1]
+        Tensor, shape (B, 1, H, W), in [-1, 1]; a residual generator may leave that range while it is trained
         """
         features = self.layers(source)
         # in bfloat16 the image would be left with some 200 grey levels
         with torch.autocast(source.device.type, enabled=False):
             output = self.output(features.float())
-            if self.residual:
-                middle = source[:, self.context : self.context + 1].float()
-                # the argument whose tanh is the source; short of 1, where it would be infinite
-                output = output + torch.atanh(middle.clamp(-NEARLY_ONE, NEARLY_ONE))
-            return torch.tanh(output)
+            if not self.residual:
+                return torch.tanh(output)
+            # added outside of the tanh: inside, its slope at the brightest voxels would be near 0, and what enhances
+            # after gadolinium could not be learnt away
+            changed = source[:, self.context : self.context + 1].float() + 2 * torch.tanh(output)
+            # while it learns, a value out of range must have a gradient that leads back
+            return changed if self.training else changed.clamp(-1, 1)
 
 
 def _step(convolution: nn.Module) -> tuple[nn.Module, ...]:
