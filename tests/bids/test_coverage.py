@@ -57,19 +57,27 @@ def test_table_survives_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("measurement", "words"),
+    ("measurement", "code", "words"),
     [
-        (Measurement(error="bad magic"), "cannot be read: bad magic"),
-        (Measurement(shape=(64, 64, 30, 5), spacing_mm=(3, 3, 3)), "4-D"),
-        (Measurement(shape=(256, 256, 4), spacing_mm=(1, 1, 5)), "4 slices"),
-        (Measurement(shape=(200, 200, 200), spacing_mm=(0.001, 0.001, 0.001)), "voxel size"),
-        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), units="meter"), "meters"),
-        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), is_finite=False), "not finite"),
-        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), is_constant=True), "constant"),
+        (Measurement(error="bad magic"), "unreadable", "cannot be read: bad magic"),
+        (Measurement(shape=(64, 64, 30, 5), spacing_mm=(3, 3, 3)), "not-3d", "4-D"),
+        (Measurement(shape=(256, 256, 4), spacing_mm=(1, 1, 5)), "few-slices", "4 slices"),
+        (Measurement(shape=(256, 256, 20), spacing_mm=(1, 1, 9)), "thick-slices", "9 mm thick"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(0.001, 0.001, 0.001)), "wrong-units", "voxel size"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), units="meter"), "wrong-units", "meters"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), is_finite=False), "not-finite", "not finite"),
+        (Measurement(shape=(200, 200, 200), spacing_mm=(1, 1, 1), is_constant=True), "constant", "constant"),
     ],
 )
-def test_each_defect_is_told(measurement: Measurement, words: str) -> None:
-    assert words in judge(measurement, UsabilitySettings())
+def test_each_defect_is_told(measurement: Measurement, code: str, words: str) -> None:
+    verdict = judge(measurement, UsabilitySettings())
+    assert verdict is not None and verdict.code == code and words in verdict.sentence
+
+
+def test_the_number_and_the_threshold_that_decided_stand_in_the_verdict() -> None:
+    thick = Measurement(shape=(256, 256, 20), spacing_mm=(1, 1, 9))
+    verdict = judge(thick, UsabilitySettings())
+    assert verdict is not None and (verdict.value, verdict.threshold) == (9, 8.0)
 
 
 def test_measurement_is_read_once_until_the_file_changes(tmp_path: Path) -> None:

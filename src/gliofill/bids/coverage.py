@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from gliofill.bids.scan import explain_choice
 from gliofill.contrasts import Contrast, task_filling
@@ -13,10 +14,11 @@ from gliofill.dataset import Dataset, Scan, Session
 from gliofill.errors import GliofillError
 from gliofill.images import whole_file, write_json, write_text
 from gliofill.quality.usability import Measurement, judge, measure
+from gliofill.quality.verdict import CODES, Verdict
 from gliofill.settings import UsabilitySettings
 
 #: explanation of the columns, written beside the table
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "participant_id": "Participant, with sub-.",
     "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
     "contrast": "T1post is T1w after gadolinium, T1w is before.",
@@ -24,6 +26,9 @@ COLUMNS = {
     "action": "use: preprocess the acquired image; impute: synthesise it; gap: it stays missing.",
     "source": "Contrast that it is synthesised from; n/a if it is not.",
     "reason": "Why the status and the action are what they are.",
+    "code": {"Description": "Code of the verdict if the image is unusable; n/a if not.", "Levels": CODES},
+    "value": "The number that decided the verdict; n/a if no number did.",
+    "threshold": "What that number was compared with; n/a if no number decided.",
     "file": "The chosen image, relative to the raw dataset; n/a if there is none.",
     "choice": "Why this file was chosen among the candidates.",
     "warnings": "What was odd about the chosen file.",
@@ -41,6 +46,9 @@ class Row:
     action: str = "gap"
     source: str = "n/a"
     reason: str = ""
+    code: str = "n/a"
+    value: str = "n/a"
+    threshold: str = "n/a"
     file: str = "n/a"
     choice: str = "n/a"
     warnings: str = "n/a"
@@ -159,10 +167,12 @@ def _cover_session(
                 "warnings": "; ".join(scan.warnings) or "n/a",
             }
         )
+        if problem:
+            found |= {"code": problem.code, "value": _cell(problem.value), "threshold": _cell(problem.threshold)}
         if contrast in usable:
             yield Row(*identity, "ok", "use", reason="acquired", **found)
             continue
-        status, why = ("unusable", problem) if scan else ("missing", "no such image in the dataset")
+        status, why = ("unusable", problem.sentence) if problem else ("missing", "no such image in the dataset")
         task = task_filling(contrast)
         if task is None:
             yield Row(*identity, status, reason=f"{why}; {contrast} cannot be synthesised honestly", **found)
@@ -179,24 +189,29 @@ def _cover_session(
             yield Row(*identity, status, "impute", str(task.source), why, **found)
 
 
+def _cell(number: float | None) -> str:
+    return "n/a" if number is None else f"{number:.6g}"
+
+
 def _state(scan: Scan | None) -> str:
     return "unusable" if scan else "missing"
 
 
 def _choose(
     candidates: tuple[Scan, ...], measurements: dict[Path, Measurement], settings: UsabilitySettings
-) -> tuple[Scan | None, str, str]:
+) -> tuple[Scan | None, Verdict | None, str]:
     """Return the best usable candidate, or the best of all with its problem, and why it was chosen."""
     if not candidates:
-        return None, "", ""
+        return None, None, ""
     problems = [judge(measurements[scan.path], settings) for scan in candidates]
     for index, (scan, problem) in enumerate(zip(candidates, problems, strict=True)):
         if not problem:
             passed = "".join(
-                f"; {s.path.name} was better by name but {p}"
+                f"; {s.path.name} was better by name but {p.sentence}"
                 for s, p in zip(candidates[:index], problems[:index], strict=True)
+                if p
             )
-            return scan, "", explain_choice(candidates[index:]) + passed
+            return scan, None, explain_choice(candidates[index:]) + passed
     return candidates[0], problems[0], explain_choice(candidates)
 
 
@@ -206,7 +221,8 @@ def write_coverage(path: Path, rows: list[Row]) -> None:
         table = csv.DictWriter(file, list(COLUMNS), delimiter="\t", lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(row) for row in rows)
-    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
+    entries = ((name, {"Description": text} if isinstance(text, str) else text) for name, text in COLUMNS.items())
+    write_json(path.with_suffix(".json"), dict(entries))
 
 
 def read_coverage(path: Path) -> list[Row]:

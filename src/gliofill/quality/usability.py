@@ -10,6 +10,7 @@ from typing import Any, Self
 import nibabel as nib
 import numpy as np
 
+from gliofill.quality.verdict import Verdict
 from gliofill.settings import UsabilitySettings
 
 #: more voxels than any head scan has; a header that claims more is damaged, and is not read
@@ -117,32 +118,34 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def judge(measurement: Measurement, settings: UsabilitySettings) -> str:
-    """Return why an image is unusable, or an empty text if it is usable.
+def judge(measurement: Measurement, settings: UsabilitySettings) -> Verdict | None:
+    """Return why an image is unusable, or None if it is usable.
 
     Examples
     --------
-    >>> judge(Measurement(shape=(256, 256, 4), spacing_mm=(0.9, 0.9, 5.0)), UsabilitySettings())
+    >>> judge(Measurement(shape=(256, 256, 4), spacing_mm=(0.9, 0.9, 5.0)), UsabilitySettings()).sentence
     'has only 4 slices (shape 256 x 256 x 4); at least 10 are needed'
     """
     size = " x ".join(map(str, measurement.shape))
     if measurement.error:
-        return f"cannot be read: {measurement.error}"
+        return Verdict("unreadable", f"cannot be read: {measurement.error}")
     if len(measurement.shape) != 3:
-        return f"is {len(measurement.shape)}-D (shape {size}), a 3-D image is needed"
+        return Verdict("not-3d", f"is {len(measurement.shape)}-D (shape {size}), a 3-D image is needed")
     if measurement.units in ("micron", "meter"):
-        return f"header gives its size in {measurement.units}s, not millimetres"
-    if min(measurement.shape) < settings.min_slices:
-        return f"has only {min(measurement.shape)} slices (shape {size}); at least {settings.min_slices} are needed"
+        return Verdict("wrong-units", f"header gives its size in {measurement.units}s, not millimetres")
+    fewest, coarsest = min(measurement.shape), max(measurement.spacing_mm)
+    if fewest < settings.min_slices:
+        sentence = f"has only {fewest} slices (shape {size}); at least {settings.min_slices} are needed"
+        return Verdict("few-slices", sentence, fewest, settings.min_slices)
     field = max(n * edge for n, edge in zip(measurement.shape, measurement.spacing_mm, strict=True))
     if not FIELD_MM[0] <= field <= FIELD_MM[1]:
-        return f"field of view is {field:.4g} mm; the voxel size in the header is wrong"
-    if max(measurement.spacing_mm) > settings.max_spacing_mm:
-        return (
-            f"voxels are {max(measurement.spacing_mm):.3g} mm thick; at most {settings.max_spacing_mm:g} mm are allowed"
-        )
+        sentence = f"field of view is {field:.4g} mm; the voxel size in the header is wrong"
+        return Verdict("wrong-units", sentence, field, FIELD_MM[field > FIELD_MM[1]])
+    if coarsest > settings.max_spacing_mm:
+        sentence = f"voxels are {coarsest:.3g} mm thick; at most {settings.max_spacing_mm:g} mm are allowed"
+        return Verdict("thick-slices", sentence, coarsest, settings.max_spacing_mm)
     if not measurement.is_finite:
-        return "has voxels that are not finite numbers"
+        return Verdict("not-finite", "has voxels that are not finite numbers")
     if measurement.is_constant:
-        return "is constant: all voxels have the same value"
-    return ""
+        return Verdict("constant", "is constant: all voxels have the same value")
+    return None

@@ -1,0 +1,54 @@
+"""What a verdict on an image is: a code for machines, a sentence for people, the number and the threshold."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+#: every code and what it means; written into data dictionaries and checked whenever a verdict is made
+CODES = {
+    "unreadable": "The file cannot be read whole.",
+    "not-3d": "The image has not three dimensions.",
+    "wrong-units": "The header gives sizes in another unit than millimetres, or impossible ones.",
+    "few-slices": "Too few voxels along an axis.",
+    "thick-slices": "Voxels are too coarse.",
+    "not-finite": "Voxels that are not finite numbers.",
+    "constant": "All voxels have the same value.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why an image should not be used.
+
+    Attributes
+    ----------
+    code
+        One of `CODES`.
+    sentence
+        What is wrong, for people; continues the words "the image ...".
+    value, threshold
+        The number that decided and what it was compared with; None where no number did.
+
+    Examples
+    --------
+    >>> Verdict("thick-slices", "has voxels 9 mm thick", 9.0, 8.0).code
+    'thick-slices'
+    """
+
+    code: str
+    sentence: str
+    value: float | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"verdict code {self.code!r} has no explanation in CODES")
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any]) -> Self:
+        """Restore what `as_mapping` stored."""
+        return cls(**content)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
