@@ -40,6 +40,7 @@ def metrics_rows(patients: int, *, lesions: bool = True, sessions: int = 1) -> l
     return [
         {
             "participant_id": f"sub-{patient}",
+            "patient": f"sub-{patient}",
             "session": f"ses-{session}",
             "task": TASK.name,
             "method": method,
@@ -102,7 +103,10 @@ def write_panels(path: Path, names: tuple[str, ...], *, calibrated: bool = True,
 def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write every file that figures are drawn from: six patients of three sessions each, and one of another task."""
     folder = tmp_path_factory.mktemp("evaluation")
-    other = [{**row, "task": "T1post-to-T1w", "participant_id": "sub-other"} for row in metrics_rows(1)]
+    other = [
+        {**row, "task": "T1post-to-T1w", "participant_id": "sub-other", "patient": "sub-other"}
+        for row in metrics_rows(1)
+    ]
     save(folder / "metrics.tsv", [*metrics_rows(6, sessions=3), *other])
     write_trials(folder / "trials.tsv")
     write_calibration(folder / "calibration.tsv")
@@ -230,7 +234,7 @@ def test_one_patient_without_lesion_is_drawn(tmp_path: Path) -> None:
 
 
 def test_lesion_volume_shows_the_input_and_the_network_with_mask_loss(drawn: dict[str, Path]) -> None:
-    table = plotted(drawn["lesion-volume"]).set_index(["method", "participant_id"])
+    table = plotted(drawn["lesion-volume"]).set_index(["method", "patient"])
     assert set(table.index.get_level_values("method")) == {"input", "lesion"}
     assert len(table) == 12
     assert table.loc[("lesion", "sub-5")].tolist() == pytest.approx([60.0, 0.17, 0.5])
@@ -348,7 +352,7 @@ def test_word_among_numbers_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "cannot be read as a table"), ("participant_id\tmethod\tssim\tssim_lesion\ttask\n", "is missing|has no row")],
+    [("", "cannot be read as a table"), ("patient\tmethod\tssim\tssim_lesion\ttask\n", "is missing|has no row")],
 )
 def test_empty_table_is_an_error(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "metrics.tsv"

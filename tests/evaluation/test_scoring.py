@@ -55,7 +55,7 @@ def test_what_a_method_predicts_outside_the_brain_does_not_count(make_volume: Ma
     noisy = np.where(volume.brain, volume.target, 0.7)
     own = score(volume, noisy=Predicted(noisy))["noisy"]
     assert (own.mae, own.nmse, own.gmsd, own.lesion_bias) == (0, 0, 0, 0)
-    assert own.ssim == pytest.approx(1) and own.interslice == 1
+    assert own.ssim == pytest.approx(1) and own.interslice == 1 and own.interslice_error == 0
 
 
 def test_zeros_are_praised_by_the_masked_ssim_alone(make_volume: MakeVolume) -> None:
@@ -63,6 +63,18 @@ def test_zeros_are_praised_by_the_masked_ssim_alone(make_volume: MakeVolume) -> 
     own = score(volume, zeros=Predicted(np.zeros(volume.target.shape)))["zeros"]
     assert own.ssim_lesion < 0.1 < own.ssim_lesion_masked
     assert own.nmse == 1 and own.interslice == 0
+
+
+def test_a_copy_keeps_all_enhancement_and_another_task_has_none_to_keep(make_volume: MakeVolume) -> None:
+    volume = make_volume()
+    volume.source[volume.lesion] = np.minimum(volume.target[volume.lesion] + 0.5, 1)
+    predictions = {"copy": Predicted(volume.source), "right": Predicted(volume.target)}
+    left = [
+        own.enhancement_left
+        for task in ("T1post-to-T1w", "T2w-to-FLAIR")
+        for own in score_session(volume, predictions, task=task, fold=1)
+    ]
+    assert left[:2] == pytest.approx([1, 0]) and np.isnan(left[2:]).all()
 
 
 def test_without_lesion_its_columns_are_empty(make_volume: MakeVolume) -> None:
@@ -115,7 +127,7 @@ def test_normal_errors_reach_every_level(make_volume: MakeVolume) -> None:
     volume = make_volume()
     error = 0.1 * np.random.default_rng(1).standard_normal(volume.target.shape)
     predicted = Predicted(volume.target + error, np.full(volume.target.shape, 0.1 * 1.6449))
-    found = measure_reliability(volume, predicted, task="t", fold=1, method="lesion", stated=0.9)
+    found = measure_reliability(volume, predicted, task="T2w-to-FLAIR", fold=1, method="lesion", stated=0.9)
     assert [each.nominal for each in found if each.is_stated] == [0.9]
     assert len(found) == 10
     for each in found:
@@ -125,7 +137,7 @@ def test_normal_errors_reach_every_level(make_volume: MakeVolume) -> None:
 def test_a_stated_level_of_its_own_is_measured_too(make_volume: MakeVolume) -> None:
     volume = make_volume()
     predicted = Predicted(volume.target + 0.1, np.full(volume.target.shape, 0.2))
-    found = measure_reliability(volume, predicted, task="t", fold=1, method="lesion", stated=0.87)
+    found = measure_reliability(volume, predicted, task="T2w-to-FLAIR", fold=1, method="lesion", stated=0.87)
     assert [(each.nominal, each.achieved) for each in found if each.is_stated] == [(0.87, 1)]
     # half as wide as at 0.87 is still wide enough, at 0.1 it is not
     assert {each.nominal: each.achieved for each in found}[0.1] == 0
@@ -134,5 +146,7 @@ def test_a_stated_level_of_its_own_is_measured_too(make_volume: MakeVolume) -> N
 def test_methods_can_be_scored_at_the_same_time(make_volume: MakeVolume) -> None:
     volume = make_volume()
     predictions = {name: Predicted(volume.target * gain) for name, gain in (("a", 0.5), ("b", 0.9), ("c", 1.1))}
-    one, three = (score_session(volume, predictions, task="t", fold=1, threads=threads) for threads in (1, 3))
+    one, three = (
+        score_session(volume, predictions, task="T2w-to-FLAIR", fold=1, threads=threads) for threads in (1, 3)
+    )
     np.testing.assert_equal([dataclasses.astuple(s) for s in one], [dataclasses.astuple(s) for s in three])

@@ -10,6 +10,7 @@ from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS, Better
 from gliofill.evaluation.scoring import Score, method_order
 from gliofill.evaluation.tables import COLUMNS, COMPARISONS_TABLE, METRICS_TABLE, metrics_frame, read_table, write_table
+from gliofill.learning.patients import Patient
 
 NUMBERS = dict.fromkeys(METRICS, 0.5)
 
@@ -26,18 +27,21 @@ SCORES = [
     a_score("sub-01", "sub-01/ses-1", "l1"),
 ]
 
+PATIENTS = [Patient(("01",)), Patient(("02",))]
+
 
 def test_columns_are_the_agreed_ones() -> None:
     expected = (
-        "participant_id session task fold method lesion_ml ssim ssim_lesion ssim_lesion_masked psnr_db mae mae_lesion "
-        "nmse gmsd interslice contrast_error lesion_bias coverage half_width"
+        "participant_id patient session task fold method lesion_ml ssim ssim_lesion ssim_lesion_masked psnr_db mae "
+        "mae_lesion nmse gmsd interslice interslice_error contrast_error lesion_bias enhancement_left coverage "
+        "half_width"
     )
     assert " ".join(COLUMNS[METRICS_TABLE]) == expected
-    assert " ".join(field.name for field in dataclasses.fields(Score)) == expected
+    assert " ".join(field.name for field in dataclasses.fields(Score)) == expected.replace(" patient", "")
 
 
 def test_rows_are_sorted_by_participant_session_and_method() -> None:
-    frame = metrics_frame(SCORES)
+    frame = metrics_frame(SCORES, PATIENTS)
     assert list(zip(frame["session"], frame["method"], strict=True)) == [
         ("sub-01/ses-1", "l1"),
         ("sub-01/ses-1", "nolesion"),
@@ -47,15 +51,20 @@ def test_rows_are_sorted_by_participant_session_and_method() -> None:
     ]
 
 
+def test_participants_of_one_alias_share_a_patient() -> None:
+    frame = metrics_frame(SCORES, [Patient(("01", "02"))])
+    assert set(frame["participant_id"]) == {"sub-01", "sub-02"} and set(frame["patient"]) == {"sub-01"}
+
+
 def test_methods_stand_in_the_order_of_what_they_know() -> None:
     methods = ["paper", "nolesion", "a", "lesion", "l1", "linear", "zeros", "histogram", "input"]
     assert " ".join(method_order(methods)) == "input zeros linear histogram l1 nolesion lesion a paper"
 
 
 def test_table_is_written_with_missing_values_and_explanations(tmp_path: Path) -> None:
-    write_table(tmp_path, METRICS_TABLE, metrics_frame(SCORES))
+    write_table(tmp_path, METRICS_TABLE, metrics_frame(SCORES, PATIENTS))
     lines = (tmp_path / METRICS_TABLE).read_text().splitlines()
-    assert lines[1].split("\t")[:7] == ["sub-01", "sub-01/ses-1", "T2w-to-FLAIR", "1", "l1", "12.5", "0.5"]
+    assert lines[1].split("\t")[:8] == ["sub-01", "sub-01", "sub-01/ses-1", "T2w-to-FLAIR", "1", "l1", "12.5", "0.5"]
     assert "\t0.333333\t" in lines[2]
     header = lines[0].split("\t")
     undefined = dict(zip(header, lines[4].split("\t"), strict=True))
@@ -72,7 +81,7 @@ def test_an_empty_note_is_written_as_missing(tmp_path: Path) -> None:
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
-    frame = metrics_frame(SCORES)
+    frame = metrics_frame(SCORES, PATIENTS)
     write_table(tmp_path, METRICS_TABLE, frame)
     pd.testing.assert_frame_equal(read_table(tmp_path / METRICS_TABLE), frame, rtol=1e-5)
 
@@ -82,7 +91,7 @@ def test_a_table_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     with pytest.raises(GliofillError, match=r"metrics\.tsv: no such file; run 'gliofill evaluate' first"):
         read_table(path)
     path.write_text("participant_id\tsession\n")
-    with pytest.raises(GliofillError, match=r"metrics\.tsv: has no column task"):
+    with pytest.raises(GliofillError, match=r"metrics\.tsv: has no column patient"):
         read_table(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(GliofillError, match=r"metrics\.tsv: cannot be read as a table"):

@@ -54,6 +54,28 @@ def test_an_error_relative_to_an_empty_target_is_refused() -> None:
         fidelity.nmse(smooth_noise(0), np.zeros(SHAPE), EVERYWHERE)
 
 
+def test_stripes_that_make_up_for_blur_are_seen_by_the_step_error_alone() -> None:
+    target = smooth_noise(0)
+    steps = np.abs(np.diff(target, axis=0)).mean()
+    flat = np.broadcast_to(target.mean(axis=0), SHAPE)
+    stripes = flat + steps / 2 * (-1.0) ** np.arange(SHAPE[0])[:, None, None]
+    assert fidelity.slice_roughness(stripes, target, EVERYWHERE) == pytest.approx(1)
+    assert fidelity.slice_step_error(stripes, target, EVERYWHERE) > 1
+    assert fidelity.slice_step_error(flat, target, EVERYWHERE) == pytest.approx(1)
+    assert fidelity.slice_step_error(target, target, EVERYWHERE) == 0
+    assert math.isnan(fidelity.slice_step_error(target[:1], target[:1], EVERYWHERE[:1]))
+
+
+def test_enhancement_is_what_the_source_shows_brighter() -> None:
+    target = np.full(SHAPE, 0.4)
+    rim = ball(SHAPE, 6)
+    source = np.where(rim, 0.9, target)
+    half = np.where(rim, 0.65, target + 0.1)  # what is wrong elsewhere does not count
+    for prediction, left in ((source, 1), (target, 0), (half, 0.5), (np.where(rim, 0.3, 0.4), -0.2)):
+        assert fidelity.enhancement_left(prediction, source, target, EVERYWHERE) == pytest.approx(left)
+    assert math.isnan(fidelity.enhancement_left(target, target + 0.1, target, EVERYWHERE))
+
+
 def test_bias_has_a_sign() -> None:
     target, mask = smooth_noise(0), ball(SHAPE, 5)
     assert fidelity.mean_bias(target - 0.25, target, mask) == pytest.approx(-0.25)

@@ -121,7 +121,7 @@ def _reasons(failures: Mapping[str, str]) -> str:
 def _write(
     out: Path, findings: Findings, patients: Sequence[Patient], strata: Sequence[str], panel_method: str
 ) -> None:
-    metrics = metrics_frame(findings.scores)
+    metrics = metrics_frame(findings.scores, patients)
     write_table(out, METRICS_TABLE, metrics)
     write_table(out, SUMMARY_TABLE, summarise(metrics, patients, strata))
     write_table(out, COMPARISONS_TABLE, compare(metrics, patients))

@@ -86,6 +86,12 @@ METRICS = {
             Better.NEAR_1,
         ),
         Metric(
+            "interslice_error",
+            "Mean absolute difference between the steps from slice to slice of prediction and target, relative to the "
+            "target's mean step: stripes and blur both count, while in interslice one can hide the other",
+            Better.LOWER,
+        ),
+        Metric(
             "contrast_error",
             "Absolute difference between the lesion-to-white-matter contrasts of prediction and target; contrast: "
             "(mean in lesion - median in white matter) / median in white matter",
@@ -93,6 +99,13 @@ METRICS = {
         ),
         Metric(
             "lesion_bias", "Mean of prediction minus target inside the lesion; positive is too bright", Better.NEAR_0
+        ),
+        Metric(
+            "enhancement_left",
+            "Share of the enhancement that a synthetic pre-gadolinium image keeps, over the voxels that the source "
+            "shows brighter than the target by more than 0.2; 1 is a copy of the source, below 0 is too dark; n/a for "
+            "other tasks",
+            Better.NEAR_0,
         ),
         Metric(
             "coverage",

@@ -11,6 +11,7 @@ import numpy as np
 from nilearn import datasets
 from numpy.typing import NDArray
 
+from gliofill.contrasts import Contrast, find_task
 from gliofill.evaluation.floors import FLOORS
 from gliofill.images import is_same_grid, read_image
 from gliofill.learning.volumes import Volume
@@ -54,9 +55,9 @@ class Score:
         What was predicted, in which fold, and how.
     lesion_ml
         Volume of the lesion inside the brain, millilitres.
-    ssim, ssim_lesion, ssim_lesion_masked, psnr_db, mae, mae_lesion, nmse, gmsd, interslice, contrast_error
+    ssim, ssim_lesion, ssim_lesion_masked, psnr_db, mae, mae_lesion, nmse, gmsd, interslice, interslice_error
         See `gliofill.evaluation.metrics.METRICS`. NaN where a measure does not exist.
-    lesion_bias, coverage, half_width
+    contrast_error, lesion_bias, enhancement_left, coverage, half_width
         As well.
     """
 
@@ -75,8 +76,10 @@ class Score:
     nmse: float
     gmsd: float
     interslice: float
+    interslice_error: float
     contrast_error: float
     lesion_bias: float
+    enhancement_left: float
     coverage: float
     half_width: float
 
@@ -125,14 +128,25 @@ def score_session(
     identity = (f"sub-{volume.case.participant}", volume.case.folder, task, fold)
     lesion_ml = float(lesion.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000)
     white_matter = _healthy_white_matter(volume, affine)
-    compare = partial(_compare, volume, lesion, white_matter)
+    compare = partial(
+        _compare,
+        volume=volume,
+        lesion=lesion,
+        white_matter=white_matter,
+        removes_enhancement=find_task(task).target is Contrast.T1W,
+    )
     with ThreadPoolExecutor(threads) as pool:
         measured = list(pool.map(compare, predictions.values()))
     return [Score(*identity, method, lesion_ml, **values) for method, values in zip(predictions, measured, strict=True)]
 
 
 def _compare(
-    volume: Volume, lesion: NDArray[np.bool_], white_matter: NDArray[np.bool_], predicted: Predicted
+    predicted: Predicted,
+    *,
+    volume: Volume,
+    lesion: NDArray[np.bool_],
+    white_matter: NDArray[np.bool_],
+    removes_enhancement: bool,
 ) -> dict[str, Any]:
     prediction = np.where(volume.brain, predicted.image, 0).astype(np.float32)
     pair = prediction, volume.target.astype(np.float32)
@@ -143,6 +157,10 @@ def _compare(
         "nmse": fidelity.nmse(*pair, volume.brain),
         "gmsd": fidelity.gradient_deviation(*pair, volume.brain),
         "interslice": fidelity.slice_roughness(*pair, volume.brain),
+        "interslice_error": fidelity.slice_step_error(*pair, volume.brain),
+        "enhancement_left": fidelity.enhancement_left(prediction, volume.source, pair[1], volume.brain)
+        if removes_enhancement
+        else math.nan,
         **_compare_lesion(*pair, lesion=lesion, white_matter=white_matter),
         **_judge_interval(predicted, volume),
     }

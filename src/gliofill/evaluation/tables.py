@@ -11,6 +11,7 @@ from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import Score, method_order
 from gliofill.images import whole_file, write_json
+from gliofill.learning.patients import Patient
 
 MISSING = "n/a"
 
@@ -26,6 +27,7 @@ _METHOD = (
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     METRICS_TABLE: {
         "participant_id": "Participant, with sub-",
+        "patient": "First label of the patient, with sub-; participants of one alias share it",
         "session": "Folder of the session below the derivatives",
         "task": "Source and target contrast",
         "fold": "Fold of the split in which the participant was tested",
@@ -76,9 +78,11 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def metrics_frame(scores: Iterable[Score]) -> pd.DataFrame:
+def metrics_frame(scores: Iterable[Score], patients: Iterable[Patient]) -> pd.DataFrame:
     """Return scores as a table, sorted by participant, session, method and fold; infinite values are missing."""
-    frame = pd.DataFrame([asdict(score) for score in scores], columns=list(COLUMNS[METRICS_TABLE]))
+    names = {f"sub-{label}": patient.name for patient in patients for label in patient.participants}
+    rows = [{**asdict(score), "patient": names[score.participant_id]} for score in scores]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS[METRICS_TABLE]))
     rank = {method: number for number, method in enumerate(method_order(set(frame["method"])))}
     frame = frame.replace([math.inf, -math.inf], math.nan)
     return frame.sort_values(

@@ -26,6 +26,11 @@ class Patient:
     participants: tuple[str, ...]
     strata: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The first of the labels, with ``sub-``."""
+        return f"sub-{self.participants[0]}"
+
 
 def read_participants(path: Path) -> dict[str, dict[str, str]]:
     """Read ``participants.tsv``: for each label, without ``sub-``, its values by column.

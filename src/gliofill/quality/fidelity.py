@@ -22,6 +22,10 @@ GRADIENT_CONSTANT = 170 / 255**2
 #: white matter darker than this share of the intensity range is no reference: a contrast to it is one to this level
 DARKEST_REFERENCE = 0.05
 
+#: on the [0, 1] scale; noise and a slightly different scale of the two images stay below
+LEAST_ENHANCEMENT = 0.2
+LEAST_ENHANCING_VOXELS = 100
+
 
 def _pair(prediction: Image, target: Image, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if not mask.any():
@@ -116,6 +120,61 @@ def slice_roughness(prediction: Image, target: Image, mask: Mask) -> float:
         return math.nan
     steps = [float(np.abs(np.diff(image.astype(np.float64), axis=0))[both].mean()) for image in (prediction, target)]
     return steps[0] / steps[1] if steps[1] > 0 else math.nan
+
+
+def slice_step_error(prediction: Image, target: Image, mask: Mask) -> float:
+    """Return how wrong the steps between neighbouring slices are, relative to the target's; lower is better.
+
+    `slice_roughness` is 1 also where stripes make up for what blur took away; here both count as error. 0 is equality,
+    1 is a prediction without any step.
+
+    Parameters
+    ----------
+    prediction, target, mask
+        Shape (K, H, W); steps between two voxels of the mask count.
+
+    Returns
+    -------
+    float
+        NaN if the mask has no two neighbouring slices or the target does not change between them.
+    """
+    both = mask[1:] & mask[:-1]
+    if not both.any():
+        return math.nan
+    steps = [np.diff(image.astype(np.float64), axis=0)[both] for image in (prediction, target)]
+    size = float(np.abs(steps[1]).mean())
+    return float(np.abs(steps[0] - steps[1]).mean()) / size if size > 0 else math.nan
+
+
+def enhancement_left(prediction: Image, source: Image, target: Image, mask: Mask) -> float:
+    """Return the share of the enhancement of a post-gadolinium source that a synthetic pre-gadolinium image keeps.
+
+    Over the voxels in which the source is brighter than the target by `LEAST_ENHANCEMENT`: vessels, choroid plexus and
+    the rim of a tumour. No mean over the brain shows them.
+
+    Parameters
+    ----------
+    prediction, source, target
+        Same shape, on the [0, 1] scale.
+    mask
+        The brain, same shape.
+
+    Returns
+    -------
+    float
+        0 is right, 1 is a copy of the source, less than 0 is too dark; NaN for fewer than `LEAST_ENHANCING_VOXELS`.
+
+    Examples
+    --------
+    >>> source, target = np.full(200, 0.9), np.full(200, 0.4)
+    >>> round(enhancement_left(np.full(200, 0.5), source, target, np.ones(200, dtype=bool)), 6)
+    0.2
+    """
+    enhancing = mask & (source.astype(np.float32) - target > LEAST_ENHANCEMENT)
+    if np.count_nonzero(enhancing) < LEAST_ENHANCING_VOXELS:
+        return math.nan
+    x, y = _pair(prediction, target, enhancing)
+    return float((x - y).sum() / (source[enhancing].astype(np.float64) - y).sum())
 
 
 def masked_ssim(prediction: Image, target: Image, mask: Mask) -> float:

@@ -65,15 +65,15 @@ def draw_lesion_volume(metrics: Path, out: Path, *, task: Task) -> Path:
 
 def lesion_points(metrics: Path, task: Task) -> pd.DataFrame:
     """Return what is drawn: one row per patient with lesion and method, sorted by method and volume."""
-    rows = read_table(metrics, texts=("participant_id", "method"), numbers=NUMBERS, task=task)
+    rows = read_table(metrics, texts=("patient", "method"), numbers=NUMBERS, task=task)
     shown = [method for method in ("input", main_network(rows["method"])) if method is not None]
     rows = rows[rows["method"].isin(shown) & (rows["lesion_ml"] > 0)].dropna(subset=list(MEASURES))
-    points = per_patient(rows, NUMBERS)[["method", "participant_id", *NUMBERS]]
-    return points.sort_values(["method", "lesion_ml", "participant_id"], ignore_index=True)
+    points = per_patient(rows, NUMBERS)[["method", "patient", *NUMBERS]]
+    return points.sort_values(["method", "lesion_ml", "patient"], ignore_index=True)
 
 
 def _paint(figure: Figure, points: pd.DataFrame, task: Task) -> None:
-    patients = count(points["participant_id"].nunique(), "patient")
+    patients = count(points["patient"].nunique(), "patient")
     figure.suptitle(title_of(task, f"fidelity inside the lesion against its volume (n = {patients})"))
     for axis, (measure, words) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
         _paint_measure(axis, points, measure)
@@ -81,7 +81,7 @@ def _paint(figure: Figure, points: pd.DataFrame, task: Task) -> None:
 
 
 def _paint_measure(axis: Axes, points: pd.DataFrame, measure: str) -> None:
-    for _, patient in points.groupby("participant_id"):
+    for _, patient in points.groupby("patient"):
         axis.plot(patient["lesion_ml"], patient[measure], color="#c4c4c4", linewidth=0.6, zorder=1)
     for method, rows in points.groupby("method"):
         look = style_of(str(method))

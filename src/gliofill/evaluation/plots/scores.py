@@ -61,9 +61,9 @@ def draw_scores(metrics: Path, out: Path, *, task: Task) -> Path:
     GliofillError
         If a column is missing, or there is no row of the task or no SSIM in them.
     """
-    rows = read_table(metrics, texts=("participant_id", "method"), numbers=tuple(MEASURES), task=task)
+    rows = read_table(metrics, texts=("patient", "method"), numbers=tuple(MEASURES), task=task)
     patients = per_patient(rows, list(MEASURES))
-    points = patients.melt(["participant_id", "method"], var_name="measure", value_name="value").dropna(subset="value")
+    points = patients.melt(["patient", "method"], var_name="measure", value_name="value").dropna(subset="value")
     if points.empty:
         raise GliofillError(f"{metrics}: column ssim has no value for {task.name}; nothing to draw")
     return render(
@@ -76,7 +76,7 @@ def draw_scores(metrics: Path, out: Path, *, task: Task) -> Path:
 
 def _with_quartiles(points: pd.DataFrame) -> pd.DataFrame:
     """Return the plotted numbers: patients, then quartiles, in the order of the figure."""
-    columns = ["measure", "method", "statistic", "participant_id", "value"]
+    columns = ["measure", "method", "statistic", "patient", "value"]
     groups = points.groupby(["measure", "method"])["value"]
     quartiles = [groups.quantile(share).reset_index().assign(statistic=name) for name, share in QUARTILES.items()]
     table = pd.concat([points.assign(statistic="patient"), *quartiles], ignore_index=True)[columns]
@@ -86,13 +86,13 @@ def _with_quartiles(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _paint(figure: Figure, points: pd.DataFrame, task: Task) -> None:
-    patients = count(points["participant_id"].nunique(), "patient")
+    patients = count(points["patient"].nunique(), "patient")
     figure.suptitle(title_of(task, f"SSIM with the acquired {task.target} (n = {patients})"))
     shown = method_order(points["method"])
     columns = [*(method for method in COMPARATORS if method in shown), "input", *networks(shown)]
     columns = [method for method in columns if method in shown]
     for axis, (measure, words) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
-        values = points[points["measure"] == measure].pivot(index="participant_id", columns="method", values="value")
+        values = points[points["measure"] == measure].pivot(index="patient", columns="method", values="value")
         axis.set_title(f"{words}\n(n = {len(values)})")
         axis.set_ylabel("SSIM (higher is better)")
         _paint_measure(axis, values.reindex(columns=[*columns, "zeros"]), columns)

@@ -72,12 +72,12 @@ def _numbers(path: Path, column: pd.Series) -> pd.Series:
 
 
 def per_patient(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Average the sessions of each patient, so that every patient counts once.
+    """Average the sessions of each patient, also under several labels, so that every patient counts once.
 
     Parameters
     ----------
     frame
-        With ``participant_id``, ``method`` and `columns`.
+        With ``patient``, ``method`` and `columns`.
     columns
         Numbers to average; missing ones are left out.
 
@@ -88,11 +88,11 @@ def per_patient(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"participant_id": ["sub-1"] * 2, "method": ["input"] * 2, "ssim": [0.5, 0.7]})
+    >>> rows = pd.DataFrame({"patient": ["sub-1"] * 2, "method": ["input"] * 2, "ssim": [0.5, 0.7]})
     >>> per_patient(rows, ["ssim"]).values.tolist()
     [['sub-1', 'input', 0.6]]
     """
-    return frame.groupby(["participant_id", "method"], sort=True)[list(columns)].mean().reset_index()
+    return frame.groupby(["patient", "method"], sort=True)[list(columns)].mean().reset_index()
 
 
 def count(number: int, noun: str) -> str:
