@@ -3,6 +3,7 @@ import dataclasses
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -345,6 +346,7 @@ def test_a_stored_volume_is_the_volume(cases: list[Case], tmp_path: Path) -> Non
     for _ in range(2):
         stored = load_stored(cases[0], crop_minimum=(32, 48), store=tmp_path)
         assert stored.fingerprint == fresh.fingerprint
+        assert isinstance(stored.source, np.memmap) and isinstance(stored.target, np.memmap)
         assert (stored.crop, stored.source_scale, stored.target_scale) == (
             fresh.crop,
             fresh.source_scale,

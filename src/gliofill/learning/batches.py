@@ -44,7 +44,7 @@ class Batch:
 
 
 class SliceSource:
-    """The slices to draw from: as float16 on the device if they fit, else in the host's memory.
+    """The slices to draw from: as float16 on the device if they fit, else as they come, mapped from the store.
 
     Parameters
     ----------
@@ -90,13 +90,16 @@ class SliceSource:
         count = self.recipe.batch_size
         chosen = generator.choice(len(self.images), count, replace=len(self.images) < count)
         parts = [self._slices(int(index), self._indices(int(index), generator)) for index in chosen]
-        source, target, brain, lesion = (
-            torch.cat(images).to(self.device).float() for images in zip(*parts, strict=True)
-        )
+        source, target, brain, lesion = (self._on_device(torch.cat(images)) for images in zip(*parts, strict=True))
         changes = Augmentation.draw(generator, len(source), self.recipe, aspect=source.shape[3] / source.shape[2])
         source, target = changes.move(changes.apply_to_source(source)), changes.move(target)
         brain, lesion = (changes.move(mask, is_mask=True) for mask in (brain, lesion))
         return Batch(2 * source - 1, 2 * target - 1, brain, lesion)
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        if self.device.type == "cuda" and images.device.type == "cpu":
+            images = images.pin_memory()  # copied while the device still computes
+        return images.to(self.device, non_blocking=True).float()
 
     def _indices(self, index: int, generator: np.random.Generator) -> NDArray[np.intp]:
         """Choose slices of one volume, each, with the recipe's probability, among those with lesion."""

@@ -11,7 +11,7 @@ from gliofill.learning.framing import PERCENTILES, Crop, Scale
 from gliofill.learning.volumes import Case, Volume, common_crop, load_case
 
 #: of the format of the files
-STORE_VERSION = 1
+STORE_VERSION = 2
 
 
 def load_groups(*groups: Sequence[Case], store: Path | None) -> tuple[list[Volume], ...]:
@@ -46,7 +46,7 @@ def load_stored(case: Case, *, crop_minimum: tuple[int, int], store: Path | None
     if store is None:
         return load_case(case, crop_minimum=crop_minimum)
     path = store / f"{_state(case, crop_minimum)}.npz"
-    if not path.is_file():
+    if not (path.is_file() and path.with_suffix(".npy").is_file()):
         _keep(load_case(case, crop_minimum=crop_minimum), path)
     return _kept(case, path)
 
@@ -62,12 +62,13 @@ def _state(case: Case, crop_minimum: tuple[int, int]) -> str:
 
 
 def _keep(volume: Volume, path: Path) -> None:
-    # not compressed: reading is then limited by the disk alone; masks as bits
+    # the intensities apart and not compressed, to be mapped into memory; masks as bits. The small file comes last:
+    # where it is, the other one is whole
+    with whole_file(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
+        np.save(file, np.stack([volume.source, volume.target]))
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
-            source=volume.source,
-            target=volume.target,
             brain=np.packbits(volume.brain),
             lesion=np.packbits(volume.lesion),
             scales=[
@@ -81,8 +82,10 @@ def _keep(volume: Volume, path: Path) -> None:
 
 
 def _kept(case: Case, path: Path) -> Volume:
+    # only the slices that are drawn are read, and the system may drop them again: cohorts larger than memory can be
+    # learnt from. Copy on write, for torch warns of arrays that cannot be written
+    source, target = np.load(path.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
     with np.load(path, allow_pickle=False) as arrays:
-        source, target = arrays["source"], arrays["target"]
         brain, lesion = (
             np.unpackbits(arrays[name], count=source.size).view(bool).reshape(source.shape)
             for name in ("brain", "lesion")
