@@ -1,9 +1,9 @@
 """Steps per second of the training loop, beside a plain loop of the same networks.
 
-The plain loop is what one writes first: PyTorch's own instance normalisation, contiguous float32, slices gathered one
-by one on the host from float32 volumes, acquired and synthetic slices judged in separate passes, and the
-discriminator's gradients computed in the generator's step too. Both loops train the paper's recipe on the same random
-volumes, in turns. Usage::
+The plain loop is what one writes first: PyTorch's own instance normalisation and convolution, contiguous float32,
+slices gathered one by one on the host from float32 volumes, acquired and synthetic slices judged in separate passes,
+and the discriminator's gradients computed in the generator's step too. Both loops train the paper's recipe on the same
+random volumes, in turns. Usage::
 
     python benchmarks/training.py [--task T1post-to-T1w] [--width 64] [--steps 5] [--repeats 3] [--device auto]
 """
@@ -20,6 +20,7 @@ from torch import nn
 
 from gliofill.contrasts import TASKS, find_task
 from gliofill.learning.batches import SliceSource
+from gliofill.learning.convolution import Convolution3x3
 from gliofill.learning.discriminator import Discriminator
 from gliofill.learning.framing import CROP_MINIMUM, Crop, Scale
 from gliofill.learning.generator import Generator
@@ -61,7 +62,7 @@ class PlainLoop:
         self.generator = Generator(recipe.generator_width, recipe.generator_blocks, upsampling=recipe.upsampling)
         self.discriminator = Discriminator(recipe.discriminator_width)
         for network in (self.generator, self.discriminator):
-            _with_torch_normalisation(network)
+            _with_torch_layers(network)
             network.to(device)
         adam = {"lr": recipe.learning_rate, "betas": (recipe.beta1, 0.999)}
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), **adam)
@@ -93,12 +94,16 @@ class PlainLoop:
         return [torch.from_numpy(np.stack(images))[:, None].to(self.device) for images in zip(*slices, strict=True)]
 
 
-def _with_torch_normalisation(network: nn.Module) -> None:
+def _with_torch_layers(network: nn.Module) -> None:
     for module in network.modules():
         for name, child in module.named_children():
             if isinstance(child, InstanceNorm):
                 # the number of channels is not needed without learnt parameters
                 setattr(module, name, nn.InstanceNorm2d(1))
+            elif isinstance(child, Convolution3x3):
+                plain = nn.Conv2d(child.in_channels, child.out_channels, 3, padding=1, padding_mode="reflect")
+                plain.load_state_dict(child.state_dict())
+                setattr(module, name, plain)
 
 
 class OwnLoop:

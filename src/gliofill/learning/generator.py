@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from gliofill.learning.convolution import Convolution3x3
 from gliofill.learning.normalisation import InstanceNorm
 
 
@@ -21,10 +22,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            Convolution3x3(channels, channels),
             InstanceNorm(),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            Convolution3x3(channels, channels),
             InstanceNorm(),
         )
 
@@ -106,6 +107,6 @@ def _doubling(channels: int, out_channels: int, upsampling: str) -> nn.Module:
     if upsampling == "transposed":
         return nn.ConvTranspose2d(channels, out_channels, 3, stride=2, padding=1, output_padding=1)
     if upsampling == "resize":
-        convolution = nn.Conv2d(channels, out_channels, 3, padding=1, padding_mode="reflect")
+        convolution = Convolution3x3(channels, out_channels)
         return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
     raise ValueError(f"unknown upsampling {upsampling!r}: expected transposed or resize")
