@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from gliofill.app_options import make_config, read_app_options
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, write_coverage
+from gliofill.cli import main
 from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
+from gliofill.images import write_json
 from gliofill.runner import run_app
 
 
@@ -43,3 +47,73 @@ def test_snakemake_starts_in_the_output_folder_where_the_current_one_is_read_onl
         assert run_app([str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]) == 0
     here = str(tmp_path / "here")
     assert started == [(tmp_path / "here", here), (tmp_path / "out", here)]
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Give a dataset, and collect the commands that would start Snakemake."""
+    (tmp_path / "bids" / "sub-01").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    commands: list[list[str]] = []
+
+    def record(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("gliofill.runner.subprocess.run", record)
+    return commands
+
+
+def test_options_of_fmriprep_are_understood_with_hyphen_and_underscore() -> None:
+    words = "/in /out participant --participant_label sub-01 02 --exclude-participant-label 03 --session_label pre"
+    more = "--nprocs 4 --mem_mb 16G --random_seed 7 --skip_bids_validation --output-spaces MNI152NLin2009aSym:res-1"
+    options = read_app_options([*words.split(), *more.split()])
+    assert (options.cores, options.mem) == (4, 16000)
+    config = make_config(options)
+    assert config["participants"] == ["sub-01", "02"] and config["exclude_participants"] == ["03"]
+    assert config["sessions"] == ["pre"] and config["split"] == {"seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--participants-label 01", "unknown option --participants-label; did you mean '--participant-label'?"),
+        ("--mem lots", "'lots' is no amount of memory"),
+        ("--profile slum", "neither a folder nor one of default"),
+        ("--output-spaces T1w", "T1w: is not to be had"),
+        ("--cores many", "invalid int value: 'many'"),
+        ("--config nowhere.yaml", "nowhere.yaml: cannot be read"),
+    ],
+)
+def test_a_wrong_option_gets_one_line_that_says_what_to_do(words: str, message: str) -> None:
+    with pytest.raises(GliofillError, match=r"^[^\n]+$") as caught:
+        make_config(read_app_options(["/in", "/out", "participant", *words.split()]))
+    assert message in str(caught.value)
+
+
+def test_a_misspelt_verb_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preproces", "/in"]) == 2
+    assert "did you mean 'preprocess'?" in capsys.readouterr().err
+
+
+def test_what_the_options_say_reaches_snakemake(started: list[list[str]]) -> None:
+    assert run_app(["bids", "out", "participant", "--cores", "3", "--mem", "8G", "--gpus", "2", "--", "--quiet"]) == 0
+    (command,) = started
+    assert "--cores 3 --resources gpu=2 mem_mb=8000" in " ".join(command) and command[-1] == "--quiet"
+
+
+def test_a_folder_with_other_files_is_not_written_into(started: list[list[str]], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(GliofillError, match="holds files that gliofill did not make"):
+        run_app(["bids", "out", "participant"])
+    assert started == [] and [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_results_of_another_version_are_told(
+    started: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_by = [{"Name": "gliofill", "Version": "0.0.1"}]
+    write_json(tmp_path / "out" / "dataset_description.json", {"GeneratedBy": made_by})
+    assert run_app(["bids", "out", "participant"]) == 0 and len(started) == 1
+    assert "was made by version 0.0.1" in capsys.readouterr().err

@@ -1,9 +1,11 @@
 """The command line: one verb per rule, and the BIDS-App form ``gliofill BIDS_DIR OUTPUT_DIR participant``."""
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gliofill import __version__
 from gliofill.errors import GliofillError
@@ -21,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words and words[0] not in VERBS and not words[0].startswith("-"):
             from gliofill.runner import run_app
 
+            _check_first_word(words)
             return run_app(words)
         arguments = _parser().parse_args(words)
         verb: Verb = arguments.run
@@ -34,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone, as in "gliofill scan … | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _check_first_word(words: Sequence[str]) -> None:
+    near = difflib.get_close_matches(words[0], VERBS, n=1)
+    if near and not Path(words[0]).exists():
+        raise GliofillError(f"{words[0]}: is neither a folder nor a verb; did you mean {near[0]!r}?")
 
 
 def _parser() -> argparse.ArgumentParser:

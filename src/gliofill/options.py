@@ -30,9 +30,13 @@ def read_filter(text: str) -> dict[str, Any]:
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose participants, sessions and images."""
     parser.add_argument("--participant-label", nargs="*", default=[], metavar="LABEL", help="with or without sub-")
+    parser.add_argument(
+        "--exclude-participant-label", nargs="*", default=[], metavar="LABEL", help="participants to leave out"
+    )
     parser.add_argument("--session-label", nargs="*", default=[], metavar="LABEL", help="with or without ses-")
     parser.add_argument(
         "--bids-filter",
+        "--bids-filter-file",
         default="{}",
         metavar="JSON",
         help="entities that an image must have, per contrast; text or file",

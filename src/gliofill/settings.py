@@ -139,6 +139,7 @@ class Settings:
     output_dir: Path
     work_dir: str = ""
     participants: tuple[str, ...] = ()
+    exclude_participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     bids_filter: Mapping[str, Any] = field(default_factory=dict)
     usability: UsabilitySettings = UsabilitySettings()
@@ -204,7 +205,7 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         Naming the first key that is unknown, missing or has a wrong value.
     """
     plain = json.loads(json.dumps(config))
-    for key in ("participants", "sessions"):
+    for key in ("participants", "exclude_participants", "sessions"):
         if isinstance(plain.get(key), str | int):  # --config participants=01 arrives as one word, or as a number
             plain[key] = str(plain[key]).split(",")
     plain = _as_written(plain, config_schema())
@@ -214,7 +215,8 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
     )
     if errors:
         raise GliofillError(f"configuration: {_explain(errors[0])}")
-    plain["participants"] = tuple(label.removeprefix("sub-") for label in plain.get("participants", ()))
+    for key in ("participants", "exclude_participants"):
+        plain[key] = tuple(label.removeprefix("sub-") for label in plain.get(key, ()))
     plain["sessions"] = tuple(label.removeprefix("ses-") for label in plain.get("sessions", ()))
     sections = {
         "usability": UsabilitySettings,

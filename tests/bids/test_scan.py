@@ -98,6 +98,14 @@ def test_every_visited_session_is_there_and_in_natural_order(dataset_of, tmp_pat
     assert [len(s.scans) for s in dataset.sessions] == [1, 1, 0, 0, 1]
 
 
+def test_excluded_participants_are_left_out_and_must_exist(dataset_of):
+    images = [f"sub-{n}/anat/sub-{n}_T1w.nii.gz" for n in (1, 2, 3)]
+    assert [s.participant for s in dataset_of(*images, excluded=["sub-2"]).sessions] == ["1", "3"]
+    assert [s.participant for s in dataset_of(participants=["1", "2"], excluded=["2"]).sessions] == ["1"]
+    with pytest.raises(GliofillError, match="participant sub-7: not in the dataset"):
+        dataset_of(excluded=["7"])
+
+
 def test_only_anat_folders_of_participants_are_entered(dataset_of):
     dataset = dataset_of(
         "sub-1/anat/sub-1_T1w.nii",

@@ -15,10 +15,11 @@ checkpoint coverage:
         settings=literal(SETTINGS.usability.to_json()),
         fill=[task.name for task in MODELS],
         participants=list(SETTINGS.participants),
+        excluded=list(SETTINGS.exclude_participants),
         sessions=list(SETTINGS.sessions),
         bids_filter=literal(json.dumps(SETTINGS.bids_filter)),
         version=__version__,
     shell:
         "gliofill coverage {params.bids_dir:q} . --settings {params.settings:q} --fill {params.fill:q} "
-        "--participant-label {params.participants:q} --session-label {params.sessions:q} "
+        "--participant-label {params.participants:q} --exclude-participant-label {params.excluded:q} --session-label {params.sessions:q} "
         "--bids-filter {params.bids_filter:q} --threads {threads} >{log} 2>&1 || {{ cat {log} >&2; exit 1; }}"

@@ -33,6 +33,11 @@ def check_output(bids_dir: Path, output_dir: Path) -> None:
             f"output_dir {output_dir} would mix derivatives into the raw dataset {bids_dir}; choose another folder"
         )
     description = output_dir / "dataset_description.json"
+    is_ours = description.is_file() or (output_dir / ".gliofill").is_dir()
+    if not is_ours and output_dir.is_dir() and any(not path.name.startswith(".") for path in output_dir.iterdir()):
+        raise GliofillError(
+            f"output_dir {output_dir} holds files that gliofill did not make; choose a new or an empty folder"
+        )
     if description.is_file():
         makers = read_json(description).get("GeneratedBy") or [{}]
         if makers[0].get("Name") != "gliofill":

@@ -29,6 +29,7 @@ def scan_dataset(
     root: Path,
     *,
     participants: Sequence[str] = (),
+    excluded: Sequence[str] = (),
     sessions: Sequence[str] = (),
     bids_filter: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Dataset:
@@ -40,6 +41,8 @@ def scan_dataset(
         Folder that holds the ``sub-*`` folders.
     participants, sessions
         Labels to keep, with or without ``sub-`` and ``ses-``; all if empty.
+    excluded
+        Labels of participants to leave out of these.
     bids_filter
         Which files may serve as which contrast, see `gliofill.bids.filters.read_filters`.
 
@@ -57,6 +60,9 @@ def scan_dataset(
     filters = read_filters(bids_filter)
     top = _list_root(Path(os.path.abspath(root)))  # noqa: PTH100 - Path.absolute keeps "..", which reads badly in tables
     chosen = _choose("participant", participants, prefix="sub-", existing=top.labels("sub-"))
+    if excluded:
+        left_out = set(_choose("participant", excluded, prefix="sub-", existing=top.labels("sub-")))
+        chosen = [label for label in chosen if label not in left_out]
     wanted = [label.removeprefix("ses-") for label in sessions]
     walk = _Walk(SidecarFolder(top.path, top.json), filters, wanted)
     walk.note_strays(top, "sub-")

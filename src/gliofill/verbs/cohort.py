@@ -22,6 +22,7 @@ def scan(arguments: argparse.Namespace) -> int:
     dataset = scan_dataset(
         arguments.bids_dir,
         participants=arguments.participant_label,
+        excluded=arguments.exclude_participant_label,
         sessions=arguments.session_label,
         bids_filter=bids_filter,
     )
@@ -44,6 +45,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     dataset = scan_dataset(
         arguments.bids_dir,
         participants=arguments.participant_label,
+        excluded=arguments.exclude_participant_label,
         sessions=arguments.session_label,
         bids_filter=bids_filter,
     )
