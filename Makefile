@@ -1,4 +1,4 @@
-# make demo: set up, generate a cohort, complete it.   make test: set up, run every test.
+# make demo: set up, generate a cohort, complete it.   make test: set up, run every test but those that start a SLURM.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test experiment lint bench clean
+.PHONY: demo test slurm-test experiment lint bench clean
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -29,6 +29,11 @@ experiment: $(VENV)/run.stamp
 test: $(VENV)/test.stamp
 	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+
+# minutes; needs Debian's slurmctld, slurmd, slurm-client and munge, and says so where they are not installed
+slurm-test: $(VENV)/test.stamp requirements-slurm.lock
+	$(BIN)/pip install --quiet --no-deps -r requirements-slurm.lock
+	pytest -m slurm -rs tests/slurm
 
 lint: $(VENV)/test.stamp
 	ruff check --fix . && ruff format . && snakefmt Snakefile workflow && mypy && lint-imports

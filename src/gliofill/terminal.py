@@ -92,8 +92,9 @@ def print_status(summary: "Summary") -> None:
     for warning in summary.warnings:
         console.print(f"warning: {warning}", markup=False, style="magenta")
     for failure in summary.failures:
+        logs = ", ".join(log for log in (failure.log, failure.slurm_log) if log != "n/a")
         console.print(
-            f"failed: {failure.folder} {failure.step}: {failure.reason} (log: {failure.log})", markup=False, style="red"
+            f"failed: {failure.folder} {failure.step}: {failure.reason} (log: {logs})", markup=False, style="red"
         )
     console.print(summary.sentence, markup=False)
 

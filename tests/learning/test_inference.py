@@ -94,8 +94,10 @@ def test_device_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(GliofillError, match="device: 'cuda' was asked for but PyTorch sees 0 GPUs; use auto or cpu"):
         select_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert select_device("auto") == select_device("cuda") == torch.device("cuda:0")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert select_device("auto") == torch.device("cuda")
     assert select_device("cuda:1") == torch.device("cuda:1")
     with pytest.raises(GliofillError, match="device: 'cuda:2' was asked for but PyTorch sees 2 GPUs"):
         select_device("cuda:2")

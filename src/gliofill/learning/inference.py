@@ -9,28 +9,36 @@ import torch
 from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
+from gliofill.learning.cards import take_card
 from gliofill.learning.generator import Generator
 
 
 def select_device(name: str = "auto") -> torch.device:
     """Return the device of that name: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for a GPU where there is one.
 
+    Of several GPUs, ``auto`` and ``cuda`` take one that no other process of gliofill has, and make it the current one.
+
     Raises
     ------
     GliofillError
         If CUDA is asked for and not available, or the name is not a device.
     """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if count else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise GliofillError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:N") from error
     if device.type not in ("cpu", "cuda"):
         raise GliofillError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:N")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= count:
+    if device.type == "cpu":
+        return device
+    if (device.index or 0) >= count:
         raise GliofillError(f"device: {name!r} was asked for but PyTorch sees {count} GPUs; use auto or cpu")
+    if device.index is None:
+        device = torch.device("cuda", take_card(count))
+    torch.cuda.set_device(device)
     return device
 
 

@@ -29,12 +29,21 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A step that did not do what was planned."""
+    """A step that did not do what was planned.
+
+    Attributes
+    ----------
+    log
+        Of the step, relative to the output folder.
+    slurm_log
+        What SLURM had to say of the job, when it was killed for instance; ``n/a`` if it ran elsewhere.
+    """
 
     folder: str
     step: str
     reason: str
     log: str
+    slurm_log: str = "n/a"
 
 
 @dataclass(frozen=True)
@@ -93,9 +102,9 @@ class Summary:
             pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(temporary, sep="\t", index=False)
         dictionary = {name: {"Description": text} for name, text in COLUMNS.items()}
         write_json((output_dir / derivatives.COMPLETE).with_suffix(".json"), dictionary)
-        failures = [(f.folder, f.step, f.reason, f.log) for f in self.failures]
+        failures = [(f.folder, f.step, f.reason, f.log, f.slurm_log) for f in self.failures]
         with whole_file(output_dir / derivatives.FAILURES) as temporary:
-            pd.DataFrame(failures, columns=["session", "step", "reason", "log"]).to_csv(
+            pd.DataFrame(failures, columns=["session", "step", "reason", "log", "slurm_log"]).to_csv(
                 temporary, sep="\t", index=False
             )
 
@@ -131,7 +140,8 @@ def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[
             states[contrast], gaps[contrast] = "gap", row.reason
         elif record["status"] == "failed":
             states[contrast], gaps[contrast] = "failed", record["reason"]
-            failures.append(Failure(folder, f"{step} {contrast}", record["reason"], _log(step, folder, contrast)))
+            logs = _logs(output_dir, step, folder, contrast)
+            failures.append(Failure(folder, f"{step} {contrast}", record["reason"], *logs))
         else:
             states[contrast] = {"use": "acquired", "impute": "synthetic"}[row.action]
             files[contrast] = name
@@ -142,7 +152,8 @@ def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[
                 warnings.append(f"synthetic {contrast}: its source {row.source} is flagged")
     lesion = manifest.get("Lesion", {})
     if lesion.get("status") == "failed":
-        failures.append(Failure(folder, "preprocess lesion", lesion["reason"], _log("preprocess", folder, None)))
+        logs = _logs(output_dir, "preprocess", folder, None)
+        failures.append(Failure(folder, "preprocess lesion", lesion["reason"], *logs))
     return SessionSummary(folder, states, files, gaps, tuple(warnings)), failures
 
 
@@ -164,9 +175,14 @@ def _read_if_there(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _log(step: str, folder: str, contrast: Contrast | None) -> str:
-    name = folder.replace("/", "_") + (f"_{contrast}" if step == "impute" else "")
-    return f"logs/{step}/{folder}/{name}.log"
+def _logs(output_dir: Path, step: str, folder: str, contrast: Contrast | None) -> tuple[str, str]:
+    """Return the log of a step, and of its last job on SLURM, which keeps those of jobs that failed."""
+    prefix, suffix = folder.replace("/", "_"), f"_{contrast}" if step == "impute" else ""
+    # the plug-in names the folder by the wildcards of the rule
+    jobs = (output_dir / ".snakemake" / "slurm_logs" / f"rule_{step}" / f"{prefix}_{prefix}{suffix}").glob("*.log")
+    last = max(jobs, key=lambda path: path.stat().st_mtime_ns, default=None)
+    slurm_log = last.relative_to(output_dir).as_posix() if last else "n/a"
+    return f"logs/{step}/{folder}/{prefix}{suffix}.log", slurm_log
 
 
 def _record(failure: Failure) -> str:

@@ -1,0 +1,274 @@
+"""A real SLURM on this machine runs the workflow through the profile, and bad things happen on the way."""
+
+import os
+import re
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from nilearn.datasets import load_mni152_template
+from tests.conftest import run_gliofill
+from tests.learning.conftest import TASK, _write_session
+from tests.slurm.cluster import Cluster, Head, Job, await_that, processes, running_cluster
+
+from gliofill.bids import derivatives
+from gliofill.images import write_image
+
+pytestmark = pytest.mark.slurm
+
+SESSIONS = ("sub-01", "sub-02", "sub-03")
+TRIALS = 4
+RECIPE = {
+    "name": "tiny",
+    "common": {
+        "iterations": 12,
+        "learning_rate": 0.001,
+        "batch_size": 1,
+        "batch_samples": 1,
+        "l1_weight": 100.0,
+        "lesion_weight": 50.0,
+        "generator_width": 2,
+        "generator_blocks": 0,
+        "discriminator_width": 2,
+        "validate_every": 4,
+    },
+    "tasks": {TASK.name: {}},
+    "search": {"common": {"learning_rate": {"low": 0.0001, "high": 0.01, "scale": "log"}}},
+}
+
+
+@dataclass
+class Story:
+    """What happened: the run that was disturbed and killed, its second start, and a tuning beside it."""
+
+    cluster: Cluster
+    folder: Path
+    first: Head
+    tuning: Head
+    second: Head | None = None
+    exit_codes: dict[str, int] = field(default_factory=dict)
+    finished_before: dict[Path, int] = field(default_factory=dict)
+    failures: str = ""
+
+    @property
+    def cohort(self) -> Path:
+        """Output folder of the cohort."""
+        return self.folder / "cohort"
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Every job that SLURM was given."""
+        return self.cluster.jobs()
+
+
+def _write_cohort(folder: Path) -> Path:
+    """Write three sessions of a stripped T2w of 5 mm, a model to fill their FLAIR with, and the configuration."""
+    template = load_mni152_template(resolution=5)
+    brain = template.get_fdata() / template.get_fdata().max()
+    for number, session in enumerate(SESSIONS):
+        image = np.where(brain > 0.05, 1200 - 1000 * brain, 0) + np.random.default_rng(number).random(brain.shape)
+        write_image(folder / "raw" / session / "anat" / f"{session}_T2w.nii.gz", image, template.affine, dtype="int16")
+    words = ("train", "model", "--derivatives", "learn", "--task", TASK.name, "--recipe", "tiny.yaml")
+    run = run_gliofill(*words, "--participant-label", "01", cwd=folder)
+    assert run.returncode == 0, run.stderr
+    return _configure(
+        folder / "cohort.yaml",
+        bids_dir=str(folder / "raw"),
+        output_dir=str(folder / "cohort"),
+        preprocess={"brain_mask": "none", "bias_correction": False},
+        impute={"models": {TASK.name: str(folder / "model"), "T1post-to-T1w": "none"}, "flip_average": False},
+        threads={"coverage": 1, "preprocess": 1, "impute": 1},
+    )
+
+
+def _write_patients(folder: Path) -> Path:
+    """Write eight preprocessed patients to learn from, and the configuration of a study on them."""
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(RECIPE))
+    rows = ["participant_id"]
+    for number in range(1, 9):
+        _write_session(folder / "learn", f"sub-{number:02d}", number)
+        (folder / "names" / f"sub-{number:02d}").mkdir(parents=True)
+        rows.append(f"sub-{number:02d}")
+    (folder / "names" / "participants.tsv").write_text("\n".join(rows) + "\n")
+    return _configure(
+        folder / "tuning.yaml",
+        bids_dir=str(folder / "names"),
+        output_dir=str(folder / "tuning"),
+        split={"fractions": [2, 1, 1]},
+        train={"derivatives": str(folder / "learn"), "tasks": [TASK.name]},
+        tune={"recipe": str(folder / "tiny.yaml"), "trials": TRIALS, "workers": 2, "top": 1, "repeats": 1},
+        threads={"train": 1},
+    )
+
+
+def _configure(path: Path, **settings: object) -> Path:
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    missing = [name for name in ("slurmctld", "slurmd", "sbatch", "munged") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(
+            f"no SLURM here ({', '.join(missing)} not found), so its tests were left out; as root: "
+            "apt-get install --no-install-recommends slurmctld slurmd slurm-client munge"
+        )
+    with running_cluster() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("story")
+    study, config = _write_patients(folder), _write_cohort(folder)
+    start = ("--configfile", str(config))
+    first = Head(cluster, folder / "first.log", *start)
+    # on the processor, so that both workers are at it together although there is one card
+    on_processor = ("--set-resources", "tune_worker:gpu=0")
+    tuning = Head(cluster, folder / "tuning.log", "tune", "--configfile", str(study), *on_processor)
+    story = Story(cluster, folder, first, tuning)
+    _cancel(story, "sub-02")
+    _hang(story, "sub-03")
+    _let_both_workers_begin(story)
+    story.exit_codes["tuning"] = tuning.wait()
+    _kill_head(story)
+    assert Head(cluster, folder / "unlock.log", *start, "--unlock").wait() == 0
+    story.second = Head(cluster, folder / "second.log", *start)
+    story.exit_codes["second"] = story.second.wait()
+    return story
+
+
+def _preprocessing(story: Story, session: str) -> list[Job]:
+    return story.cluster.jobs(f"rule_preprocess_wildcards_{session}_")
+
+
+def _running(jobs: list[Job]) -> list[Job]:
+    return [job for job in jobs if job.state == "RUNNING"]
+
+
+def _cancel(story: Story, session: str) -> None:
+    await_that(lambda: _running(_preprocessing(story, session)), f"{session} is being preprocessed")
+    story.cluster.call("scancel", _preprocessing(story, session)[0].number)
+
+
+def _hang(story: Story, session: str) -> None:
+    """Stop the program in its tracks, and allow its job no more than a minute."""
+    words = ("preprocess", session, str(story.folder / "raw"))
+    await_that(lambda: processes(*words), f"the program works on {session}")
+    for process in processes(*words):
+        os.kill(process, signal.SIGSTOP)
+    job = _preprocessing(story, session)[0].number
+    story.cluster.call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+
+
+def _worker_logs(story: Story) -> list[str]:
+    logs = [story.folder / "tuning" / "logs" / "tune" / TASK.name / f"worker-{number}.log" for number in (1, 2)]
+    return [log.read_text() if log.is_file() else "" for log in logs]
+
+
+def _let_both_workers_begin(story: Story) -> None:
+    """Hold the worker that comes first until the other one has a trial too; trials this small would be gone by then."""
+
+    def has_begun() -> list[bool]:
+        return [f" of {TRIALS}, trial" in log for log in _worker_logs(story)]
+
+    await_that(lambda: any(has_begun()), "a worker has a trial")
+    number = has_begun().index(True) + 1
+    held = story.cluster.jobs(f"rule_tune_worker_wildcards_{TASK.name}_{number}")[0].number
+    story.cluster.call("scontrol", "suspend", held)
+    await_that(lambda: all(has_begun()), "both workers have a trial")
+    story.cluster.call("scontrol", "resume", held)
+
+
+def _kill_head(story: Story) -> None:
+    """Wait until the session that hung is tried again and another one is done, then take the login node away."""
+    await_that(lambda: _running(_preprocessing(story, "sub-03")[1:]), "sub-03 is tried again")
+    # the tables of a run that has not ended must not make a later one believe that all is done
+    run_gliofill("status", str(story.cohort))
+    story.failures = (story.cohort / derivatives.FAILURES).read_text()
+    await_that(lambda: _is_known_to_be_done(story.first, "sub-01"), "Snakemake knows that sub-01 is done")
+    story.first.kill()
+    story.cluster.cancel_all()
+    records = [story.cohort / derivatives.session_qc(session) for session in SESSIONS]
+    story.finished_before = {record: record.stat().st_mtime_ns for record in records if record.is_file()}
+
+
+def _is_known_to_be_done(head: Head, session: str) -> bool:
+    submitted = re.search(rf"Job (\d+) has been submitted .*rule_preprocess/{session}_", head.output)
+    return submitted is not None and f"Finished jobid: {submitted[1]} (Rule: preprocess)" in head.output
+
+
+def test_run_completes_although_jobs_were_cancelled_and_killed_and_the_head_died(story: Story) -> None:
+    assert story.second is not None
+    assert story.exit_codes["second"] == 0, story.second.output
+    for session in SESSIONS:
+        assert (story.cohort / derivatives.preprocessed(session, TASK.source)).is_file()
+        assert (story.cohort / derivatives.imputed(session, TASK.target)).is_file()
+        assert (story.cohort / derivatives.montage(session)).is_file()
+
+
+def test_every_job_went_through_sbatch(story: Story) -> None:
+    done = [job.step for job in story.jobs if job.state == "COMPLETED"]
+    expected = ["rule_coverage", "rule_status", "rule_split", f"rule_tune_task_wildcards_{TASK.name}"]
+    expected += [f"rule_tune_worker_wildcards_{TASK.name}_{number}" for number in (1, 2)]
+    for session in SESSIONS:
+        expected.append(f"rule_preprocess_wildcards_{session}_{session}")
+        expected.append(f"rule_impute_wildcards_{session}_{session}_FLAIR")
+        expected.append(f"rule_report_wildcards_{session}_{session}")
+    assert Counter(done) == Counter(expected)
+    # and what Snakemake did itself is what it should: to print the verdict, to name the goal
+    logs = [head.output for head in (story.first, story.second, story.tuning) if head is not None]
+    local = {name for log in logs for name in re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", log, re.MULTILINE)}
+    assert local == {"verdict", "all", "tune"}
+
+
+def test_two_jobs_never_had_the_card_at_once(story: Story) -> None:
+    jobs = sorted((job for job in story.jobs if job.has_card and job.start), key=lambda job: str(job.start))
+    assert {job.step.split("_wildcards_")[0] for job in jobs} == {"rule_impute", "rule_tune_task"}
+    assert sum(job.state == "COMPLETED" for job in jobs) == len(SESSIONS) + 1
+    for earlier, later in pairwise(jobs):
+        assert earlier.end is not None and later.start is not None and earlier.end <= later.start, (earlier, later)
+
+
+def test_cancelled_job_is_tried_again_with_twice_the_memory_and_time(story: Story) -> None:
+    cancelled, again = _preprocessing(story, "sub-02")[:2]
+    assert cancelled.state == "CANCELLED" and again.state == "COMPLETED"
+    assert (again.memory_mb, again.minutes) == (2 * cancelled.memory_mb, 2 * cancelled.minutes) == (6000, 120)
+
+
+def test_job_over_its_time_is_tried_again_with_twice_the_time(story: Story) -> None:
+    hung, again = _preprocessing(story, "sub-03")[:2]
+    assert hung.state == "TIMEOUT" and hung.minutes == 1
+    assert again.minutes == 120
+
+
+def test_restart_does_not_redo_finished_sessions(story: Story) -> None:
+    assert story.cohort / derivatives.session_qc("sub-01") in story.finished_before
+    for record, modified in story.finished_before.items():
+        assert record.stat().st_mtime_ns == modified
+    assert len(_preprocessing(story, "sub-01")) == 1
+
+
+def test_status_names_the_logs_of_an_unfinished_session(story: Story) -> None:
+    (row,) = [line for line in story.failures.splitlines() if line.startswith("sub-03\tpreprocess T2w")]
+    log, slurm_log = row.split("\t")[3:]
+    assert log == "logs/preprocess/sub-03/sub-03.log"
+    assert Path(slurm_log).match(".snakemake/slurm_logs/rule_preprocess/sub-03_sub-03/*.log")
+
+
+def test_two_workers_fill_one_study(story: Story) -> None:
+    assert story.exit_codes["tuning"] == 0, story.tuning.output
+    trials = [re.findall(rf"{TASK.name}: (\d+) of {TRIALS}, trial", log) for log in _worker_logs(story)]
+    assert sorted(int(number) for worker in trials for number in worker) == list(range(1, TRIALS + 1))
+    assert all(trials)
+    one, other = story.cluster.jobs(f"rule_tune_worker_wildcards_{TASK.name}_")
+    assert one.start and one.end and other.start and other.end and max(one.start, other.start) < min(one.end, other.end)
+    assert (story.folder / "tuning" / "experiment" / "tune" / TASK.name / "best.yaml").is_file()
