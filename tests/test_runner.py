@@ -79,7 +79,7 @@ def test_options_of_fmriprep_are_understood_with_hyphen_and_underscore() -> None
     [
         ("--participants-label 01", "unknown option --participants-label; did you mean '--participant-label'?"),
         ("--mem lots", "'lots' is no amount of memory"),
-        ("--profile slum", "neither a folder nor one of default"),
+        ("--profile slum", "neither a folder nor one of slurm"),
         ("--output-spaces T1w", "T1w: is not to be had"),
         ("--cores many", "invalid int value: 'many'"),
         ("--config nowhere.yaml", "nowhere.yaml: cannot be read"),

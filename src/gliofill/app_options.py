@@ -69,6 +69,11 @@ def read_app_options(words: Sequence[str]) -> argparse.Namespace:
     GliofillError
         If they are wrong.
     """
+    return make_parser().parse_app(words)
+
+
+def make_parser() -> AppParser:
+    """Return the parser of the BIDS-App command."""
     parser = AppParser(
         prog="gliofill",
         usage="gliofill BIDS_DIR OUTPUT_DIR {participant,group} [options] [-- options of Snakemake]",
@@ -87,7 +92,7 @@ def read_app_options(words: Sequence[str]) -> argparse.Namespace:
     _add_choice(parser)
     _add_resources(parser)
     parser.add_argument("--version", action="version", version=f"gliofill {__version__}")
-    return parser.parse_app(words)
+    return parser
 
 
 def _add_choice(parser: AppParser) -> None:

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             _check_first_word(words)
             return run_app(words)
-        arguments = _parser().parse_args(words)
+        arguments = make_verb_parser().parse_args(words)
         verb: Verb = arguments.run
         return verb(arguments)
     except GliofillError as error:
@@ -45,7 +45,8 @@ def _check_first_word(words: Sequence[str]) -> None:
         raise GliofillError(f"{words[0]}: is neither a folder nor a verb; did you mean {near[0]!r}?")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_verb_parser() -> argparse.ArgumentParser:
+    """Return the parser of the verbs."""
     parser = argparse.ArgumentParser(
         prog="gliofill",
         description="Completes glioma MRI cohorts. As a BIDS-App: gliofill BIDS_DIR OUTPUT_DIR participant",
