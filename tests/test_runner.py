@@ -102,6 +102,13 @@ def test_what_the_options_say_reaches_snakemake(started: list[list[str]]) -> Non
     assert "--cores 3 --resources gpu=2 mem_mb=8000" in " ".join(command) and command[-1] == "--quiet"
 
 
+def test_a_cluster_is_not_held_to_the_cores_and_cards_of_this_machine(started: list[list[str]]) -> None:
+    assert run_app(["bids", "out", "participant", "--profile", "slurm"]) == 0
+    (command,) = started
+    assert Path(command[command.index("--workflow-profile") + 1]).name == "slurm"
+    assert "--cores" not in command and "--resources" not in command
+
+
 def test_a_folder_with_other_files_is_not_written_into(started: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()

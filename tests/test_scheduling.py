@@ -77,7 +77,11 @@ def test_missing_session_is_made_although_the_tables_of_the_cohort_exist(finishe
     assert "rule status" in text
 
 
-@pytest.mark.parametrize(("words", "together"), [((), False), (("--resources", "gpu=2"), True)], ids=["one", "two"])
+@pytest.mark.parametrize(
+    ("words", "together"),
+    [((), False), (("--resources", "mem_mb=20000"), False), (("--resources", "gpu=2"), True)],
+    ids=["one card", "other limits", "two cards"],
+)
 def test_as_many_jobs_run_on_cards_as_there_are_cards(
     finished: Path, tmp_path: Path, words: tuple[str, ...], together: bool
 ) -> None:

@@ -117,14 +117,14 @@ def _add_choice(parser: AppParser) -> None:
 def _add_resources(parser: AppParser) -> None:
     group = parser.add_argument_group("how it is run")
     group.add_argument("-w", "--work-dir", type=Path, help="scratch folder")
-    cores = os.cpu_count() or 1
-    group.add_argument(
-        "--cores", "--nprocs", "--n-cpus", type=int, default=cores, metavar="N", help=f"default: all, {cores}"
-    )
+    cores = f"of all jobs together; default: all of this machine, {os.cpu_count()}"
+    group.add_argument("--cores", "--nprocs", "--n-cpus", type=int, metavar="N", help=cores)
     group.add_argument(
         "--mem", "--mem-mb", type=megabytes, metavar="N[G]", help="memory of all jobs together; default: nine tenths"
     )
-    group.add_argument("--gpus", type=int, default=1, metavar="N", help="imputation jobs at a time")
+    group.add_argument(
+        "--gpus", type=int, metavar="N", help="jobs at a time that use one; default: 1, on a cluster as many as it has"
+    )
     group.add_argument(
         "--profile", type=profile_folder, metavar="NAME", help="of Snakemake: slurm, or a folder of your own"
     )

@@ -1,5 +1,6 @@
 """Start the workflow: the BIDS-App command hands its options to Snakemake."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -37,9 +38,7 @@ def run_app(words: Sequence[str]) -> int:
     file = settings.output_dir / ".gliofill" / "config.json"
     write_json(file, config)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(share_folder() / "Snakefile")]
-    command += ["--configfile", str(file), "--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
-    command += [f"mem_mb={options.mem}"] if options.mem else []
-    command += ["--workflow-profile", str(options.profile)] if options.profile else []
+    command += ["--configfile", str(file), *_limits(options)]
     command += ["--keep-going", "--rerun-incomplete", *(["--dry-run"] if options.dry_run else []), *rest]
     # verbs are found beside this interpreter, also when its folder is not on the user's PATH
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -47,6 +46,16 @@ def run_app(words: Sequence[str]) -> int:
     # Snakemake keeps its log where it is started, which in a container may be read-only
     folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else settings.output_dir
     return subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def _limits(options: argparse.Namespace) -> list[str]:
+    """Return what all jobs together may use; a profile has its own idea of what is not asked for."""
+    words = ["--workflow-profile", str(options.profile)] if options.profile else []
+    if options.cores or not options.profile:
+        words += ["--cores", str(options.cores or os.cpu_count() or 1)]
+    amounts = {"gpu": options.gpus, "mem_mb": options.mem}
+    given = [f"{name}={amount}" for name, amount in amounts.items() if amount is not None]
+    return [*words, "--resources", *given] if given else words
 
 
 def _tell_of_other_version(output_dir: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import psutil
 from snakemake.exceptions import WorkflowError
 
 from gliofill import __version__
@@ -51,6 +52,14 @@ try:
         record_dataset_state(SETTINGS.bids_dir, SETTINGS.output_dir)
 except GliofillError as error:
     raise WorkflowError(f"gliofill: {error}") from None
+
+
+# on one machine the jobs share its cards and its memory, of which the system needs a part; a cluster sees to that itself
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    memory_mb = int(0.9e-6 * psutil.virtual_memory().total)
+    for name, amount in (("gpu", 1), ("mem_mb", memory_mb)):
+        if name not in workflow.global_resources:
+            workflow.register_resource(name, amount)
 
 
 # paths below are relative to the output folder
