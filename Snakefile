@@ -13,6 +13,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/coverage.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/impute.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/tune.smk"
@@ -21,9 +22,10 @@ include: "workflow/rules/evaluate.smk"
 
 
 rule all:
-    """The complete cohort: tables, pictures, and a verdict that fails as long as any step did."""
+    """The complete cohort: tables, pictures, an audit, and a verdict that fails as long as any step did."""
     default_target: True
     input:
+        audit_tables,
         "logs/verdict.txt",
         # what failed last time is missing, and Snakemake makes it again only if the goal itself asks for it
         rules.status.input,

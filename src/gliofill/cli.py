@@ -9,11 +9,11 @@ from pathlib import Path
 
 from gliofill import __version__
 from gliofill.errors import GliofillError
-from gliofill.verbs import cohort, learning
+from gliofill.verbs import audit, cohort, learning
 
 Verb = Callable[[argparse.Namespace], int]
 
-VERBS: dict[str, Verb] = {verb.__name__: verb for verb in (*cohort.VERBS, *learning.VERBS)}
+VERBS: dict[str, Verb] = {verb.__name__: verb for verb in (*cohort.VERBS, *audit.VERBS, *learning.VERBS)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +58,7 @@ def make_verb_parser() -> argparse.ArgumentParser:
         add[name] = verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__)
         add[name].set_defaults(run=verb)
     cohort.add_arguments(add)
+    audit.add_arguments(add)
     learning.add_arguments(add)
     return parser
 

@@ -1,15 +1,17 @@
 """Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar, header."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gliofill import __version__
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.origin import acquired_spacing_mm
 from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.errors import GliofillError
-from gliofill.images import is_same_grid, read_image, read_json, sha256, write_image, write_json
-from gliofill.imputation import predict_volume, select_device
+from gliofill.images import read_json, sha256, write_image, write_json
+from gliofill.imputation import Source, judge_source, predict_volume, select_device
 from gliofill.learning.checkpoint import Model, load_model
 from gliofill.models import model_folder
 from gliofill.settings import ImputeSettings
@@ -92,29 +94,27 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
     if state["status"] == "failed":
         raise _SourceFailed(f"its source {source} failed in preprocessing: {state['reason']}")
     source_name, name = derivatives.preprocessed(folder, source), derivatives.imputed(folder, target)
-    data, affine = read_image(output_dir / source_name)
-    brain, brain_affine = read_image(output_dir / derivatives.brain_mask(folder))
-    if not is_same_grid(data.shape, affine, brain.shape, brain_affine):
-        raise GliofillError(
-            f"{output_dir / source_name}: does not share the grid of the session's brain mask; preprocess again"
-        )
+    image = Source.read(output_dir / source_name, output_dir / derivatives.brain_mask(folder))
     device = select_device(settings.device)
     synthesis = predict_volume(
         model,
-        data,
-        brain > 0.5,
+        image.data,
+        image.brain,
         device=device,
         batch_size=settings.batch_size,
         flip_average=settings.flip_average,
     )
+    domain = judge_source(model, image, acquired_spacing_mm(output_dir, source_name))
     _remove_earlier(output_dir, folder, target)
-    write_image(output_dir / name, synthesis.image, affine, description=f"synthetic {target} from {source} by gliofill")
-    write_json(output_dir / derivatives.sidecar(name), _sidecar(model, source_name, why, state))
+    write_image(
+        output_dir / name, synthesis.image, image.affine, description=f"synthetic {target} from {source} by gliofill"
+    )
+    write_json(output_dir / derivatives.sidecar(name), _sidecar(model, source_name, why, state, domain["problems"]))
     files = [name]
     if synthesis.uncertainty is not None:
         files.append(derivatives.uncertainty(folder, target))
         write_image(
-            output_dir / files[1], synthesis.uncertainty, affine, description=f"uncertainty of synthetic {target}"
+            output_dir / files[1], synthesis.uncertainty, image.affine, description=f"uncertainty of synthetic {target}"
         )
         write_json(output_dir / derivatives.sidecar(files[1]), _uncertainty_sidecar(model, name))
     if model.is_demonstration:
@@ -125,15 +125,17 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
         "source": str(source),
         "source_state": state["status"],
         "demonstration": model.is_demonstration,
+        "Domain": domain,
         "files": {file: sha256(output_dir / file) for file in files},
     }
 
 
-def _sidecar(model: Model, source_name: str, why: str, state: dict[str, Any]) -> dict[str, Any]:
+def _sidecar(model: Model, source_name: str, why: str, state: dict[str, Any], outside: Sequence[str]) -> dict[str, Any]:
     source, target = model.task.source, model.task.target
     warnings = [DEMONSTRATION_WARNING] if model.is_demonstration else []
     if state["status"] == "flagged":
         warnings.append(f"The source {source} is flagged: {state['reason']}")
+    warnings += outside
     return {
         "Description": f"Synthetic {target}, predicted from the acquired {source}; not an acquired image",
         "Synthetic": True,

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
+from gliofill.images import is_same_grid, read_image
+from gliofill.learning.appearance import Appearance
 from gliofill.learning.checkpoint import Model
 from gliofill.learning.framing import Crop, Scale
 from gliofill.learning.inference import predict_slices, select_device
@@ -30,6 +34,79 @@ class Synthesis:
 
     image: NDArray[np.float32]
     uncertainty: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A preprocessed source contrast, as it goes into a model.
+
+    Attributes
+    ----------
+    data
+        Shape (I, J, K).
+    brain
+        Same shape.
+    affine
+        Voxel indices to RAS millimetres.
+    """
+
+    data: NDArray[np.float32]
+    brain: NDArray[np.bool_]
+    affine: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, image: Path, brain_mask: Path) -> "Source":
+        """Read a contrast and the brain mask of its session.
+
+        Raises
+        ------
+        GliofillError
+            If one cannot be read, or they are not on one grid.
+        """
+        data, affine = read_image(image)
+        brain, brain_affine = read_image(brain_mask)
+        if not is_same_grid(data.shape, affine, brain.shape, brain_affine):
+            raise GliofillError(f"{image}: does not share the grid of the session's brain mask; preprocess again")
+        return cls(data, brain > 0.5, affine)
+
+
+def judge_source(model: Model, source: Source, acquired_mm: float | None = None) -> dict[str, Any]:
+    """Tell whether a source image is like those that the model was trained on.
+
+    Parameters
+    ----------
+    model
+        From `gliofill.learning.checkpoint.load_model`.
+    source
+        The image.
+    acquired_mm
+        Longest voxel edge of the acquired image; None if it is not known.
+
+    Returns
+    -------
+    dict
+        Plain values for a record: ``known`` (whether the model tells), ``problems`` (sentences) and ``scores`` (by
+        measure ``value``, and ``low`` and ``high`` between which it is like the training images).
+    """
+    if model.domain is None:
+        return {"known": False, "problems": [], "scores": {}}
+    scores = model.domain.scores(Appearance.of(source.data, source.brain, source.affine, acquired_mm=acquired_mm))
+    return {
+        "known": True,
+        "problems": [
+            f"The source {model.task.source} lies outside the model's training data: its {score.sentence}"
+            for score in scores
+            if score.is_outside
+        ],
+        "scores": {
+            score.name: {
+                "value": float(f"{score.value:.5g}"),
+                "low": float(f"{score.low:.5g}"),
+                "high": float(f"{score.high:.5g}"),
+            }
+            for score in scores
+        },
+    }
 
 
 def predict_volume(

@@ -79,6 +79,14 @@ class ImputeSettings(Section):
 
 
 @dataclass(frozen=True)
+class AuditSettings(Section):
+    """On how many complete sessions of the cohort the models are tried."""
+
+    sessions: int = 20
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class SplitSettings(Section):
     """How patients are divided into those to learn from, to validate on and to test on."""
 
@@ -145,6 +153,7 @@ class Settings:
     usability: UsabilitySettings = UsabilitySettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     impute: ImputeSettings = field(default_factory=ImputeSettings)
+    audit: AuditSettings = AuditSettings()
     split: SplitSettings = SplitSettings()
     train: TrainSettings = TrainSettings()
     tune: TuneSettings = TuneSettings()
@@ -222,6 +231,7 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         "usability": UsabilitySettings,
         "preprocess": PreprocessSettings,
         "impute": ImputeSettings,
+        "audit": AuditSettings,
         "split": SplitSettings,
         "train": TrainSettings,
         "tune": TuneSettings,

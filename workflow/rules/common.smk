@@ -12,7 +12,7 @@ from gliofill.bids import derivatives
 from gliofill.bids.description import check_output
 from gliofill.bids.state import record_dataset_state
 from gliofill.bids.worklist import read_worklist
-from gliofill.contrasts import TASKS, Contrast, task_filling
+from gliofill.contrasts import TASKS, Contrast, find_task, task_filling
 from gliofill.errors import GliofillError
 from gliofill.images import sha256
 from gliofill.learning.recipe import VARIANTS
@@ -132,6 +132,28 @@ def imputation_records_of(folder):
     return [
         derivatives.imputed_qc(folder, contrast)
         for contrast in work().fillings.get(folder, ())
+    ]
+
+
+def audited_tasks():
+    """Return the tasks whose model fills a gap of this cohort, unless the audit is switched off."""
+    filled = {
+        contrast for contrasts in work().fillings.values() for contrast in contrasts
+    }
+    return [
+        task for task in MODELS if task.target in filled and SETTINGS.audit.sessions
+    ]
+
+
+def audit_tables(wildcards):
+    return [derivatives.AUDIT_SUMMARY] if audited_tasks() else []
+
+
+def audit_parts(wildcards):
+    return [
+        derivatives.audit_part(task, table)
+        for task in audited_tasks()
+        for table in (derivatives.AUDIT_METRICS, derivatives.AUDIT_SESSIONS)
     ]
 
 

@@ -3,7 +3,7 @@
 `folder` is a session's path below a BIDS root: ``sub-01`` or ``sub-01/ses-pre``.
 """
 
-from gliofill.contrasts import Contrast
+from gliofill.contrasts import Contrast, Task
 
 #: BIDS label of the ICBM 2009a symmetric template, whose 1 mm grid all outputs share
 SPACE = "MNI152NLin2009aSym"
@@ -14,6 +14,11 @@ SPATIAL_REFERENCE = "https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin20
 COVERAGE = "desc-contrasts_coverage.tsv"
 COMPLETE = "desc-complete_contrasts.tsv"
 FAILURES = "failures.tsv"
+
+#: what the audit tells of the models on this cohort, and which sessions it looked at
+AUDIT_METRICS = "desc-audit_metrics.tsv"
+AUDIT_SUMMARY = "desc-audit_summary.tsv"
+AUDIT_SESSIONS = "desc-audit_sessions.tsv"
 
 
 def _anat(folder: str, *entities: str, ending: str) -> str:
@@ -95,6 +100,29 @@ def imputed_qc(folder: str, contrast: Contrast) -> str:
 def montage(folder: str) -> str:
     """Return the picture of a session's complete set of contrasts."""
     return f"{folder.split('/')[0]}/figures/{folder.replace('/', '_')}_desc-complete_contrasts.png"
+
+
+def audit_panels(folder: str, target: Contrast) -> str:
+    """Return the picture of a session whose acquired contrast was hidden and imputed.
+
+    Examples
+    --------
+    >>> audit_panels("sub-01/ses-pre", Contrast.FLAIR)
+    'sub-01/figures/sub-01_ses-pre_desc-auditFLAIR_panels.png'
+    """
+    return f"{folder.split('/')[0]}/figures/{folder.replace('/', '_')}_desc-audit{target}_panels.png"
+
+
+def audit_part(task: Task, table: str) -> str:
+    """Return the rows of one task, from which an audit's table is made.
+
+    Examples
+    --------
+    >>> from gliofill.contrasts import TASKS
+    >>> audit_part(TASKS[0], AUDIT_METRICS)
+    '.gliofill/audit/T2w-to-FLAIR/desc-audit_metrics.tsv'
+    """
+    return f".gliofill/audit/{task.name}/{table}"
 
 
 def sidecar(image: str) -> str:

@@ -1,6 +1,6 @@
 """Floors: translations without a network, which every network has to beat; fitted on the training volumes alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -82,7 +82,17 @@ class Floors:
         GliofillError
             If there is no volume, or the sources are constant.
         """
-        samples = [_sample(volume) for volume in volumes]
+        return cls.of_samples([sample_voxels(volume) for volume in volumes])
+
+    @classmethod
+    def of_samples(cls, samples: Sequence[tuple[NDArray[np.float16], NDArray[np.float16]]]) -> Self:
+        """Fit to what `sample_voxels` took from each training volume.
+
+        Raises
+        ------
+        GliofillError
+            If there is no volume, or the sources are constant.
+        """
         if not samples:
             raise GliofillError("the floors cannot be fitted: there is no training volume")
         source, target = (np.concatenate(parts).astype(np.float32) for parts in zip(*samples, strict=True))
@@ -103,7 +113,8 @@ class Floors:
         return dict(zip(FLOORS, images, strict=True))
 
 
-def _sample(volume: Volume) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+def sample_voxels(volume: Volume) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """Return the source and target intensities of evenly spaced brain voxels, shape (N,) each."""
     source, target = volume.source[volume.brain], volume.target[volume.brain]
     step = max(1, source.size // VOXELS_PER_VOLUME)
     return source[::step], target[::step]

@@ -17,6 +17,7 @@ from gliofill.contrasts import TASKS, Task, find_task
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, sha256, whole_file, write_json, write_text
 from gliofill.learning.calibration import Calibration
+from gliofill.learning.domain import Domain
 from gliofill.learning.framing import CROP_STEP, PERCENTILES, Scale
 from gliofill.learning.generator import Generator
 from gliofill.learning.model_card import render_card
@@ -100,6 +101,7 @@ _SCHEMA: Mapping[str, Any] = {
             "required": ["participants", "sessions"],
             "properties": {key: {"type": "array", "items": {"type": "string"}} for key in ("participants", "sessions")},
         },
+        "domain": {"type": ["object", "null"]},
     },
 }
 
@@ -161,6 +163,8 @@ class Model:
         All of ``model.json``.
     calibration
         What turns the spread of the networks into an interval; None if it was never measured.
+    domain
+        What its training images looked like; None if that is not known.
     """
 
     networks: Sequence[Generator]
@@ -170,6 +174,7 @@ class Model:
     sha256: str
     metadata: Mapping[str, Any]
     calibration: Calibration | None = None
+    domain: Domain | None = None
 
     @property
     def output_scale(self) -> Scale:
@@ -183,7 +188,13 @@ class Model:
 
 
 def save_model(
-    folder: Path, networks: Sequence[Generator], *, task: Task, recipe: Recipe, training: TrainingData
+    folder: Path,
+    networks: Sequence[Generator],
+    *,
+    task: Task,
+    recipe: Recipe,
+    training: TrainingData,
+    domain: Domain | None = None,
 ) -> Path:
     """Write a model folder; ``model.json``, which vouches for the weights, is written after them.
 
@@ -214,6 +225,7 @@ def save_model(
         },
         "crop": {"minimum": list(training.crop_minimum)},
         "training_data": {"participants": list(training.participants), "sessions": list(training.sessions)},
+        "domain": None if domain is None else domain.as_mapping(),
         "validation": [],
         "uncertainty": None,
         "recipe": recipe.as_dict(),
@@ -262,7 +274,17 @@ def load_model(folder: Path, task: Task | None = None) -> Model:
         sha256=metadata["weights_sha256"],
         metadata=metadata,
         calibration=Calibration(**metadata["uncertainty"]) if metadata["uncertainty"] else None,
+        domain=_domain(path, metadata),
     )
+
+
+def _domain(path: Path, metadata: Mapping[str, Any]) -> Domain | None:
+    if metadata.get("domain") is None:
+        return None
+    try:
+        return Domain.from_mapping(metadata["domain"])
+    except GliofillError as error:
+        raise GliofillError(f"{path}: {error}") from error
 
 
 def _check_metadata(path: Path, metadata: Mapping[str, Any]) -> None:

@@ -45,6 +45,10 @@ def render_card(metadata: Mapping[str, Any]) -> str:
             "",
             *_training(metadata),
             "",
+            "## Domain",
+            "",
+            *_domain(metadata.get("domain")),
+            "",
             "## Validation",
             "",
             *_validation(metadata["validation"]),
@@ -80,6 +84,19 @@ def _training(metadata: Mapping[str, Any]) -> list[str]:
         # model.json may name the licences and citations that the training data ask for
         *(f"- {line}" for line in metadata.get("attribution", ())),
     ]
+
+
+def _domain(domain: Mapping[str, Any] | None) -> list[str]:
+    if domain is None:
+        return ["What the training images looked like was not measured, or there were too few: no image is warned of."]
+    lines = [
+        f"The training images of {domain['patients']} participants span these ranges. A source image far outside them,",
+        "or with intensities unlike all of theirs, is imputed with a warning.",
+        "",
+        "| measure | from | to |",
+        "|---|---|---|",
+    ]
+    return lines + [f"| {name} | {low:g} | {high:g} |" for name, (low, high) in domain["ranges"].items()]
 
 
 def _validation(rows: list[Mapping[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from gliofill.errors import GliofillError, TrainingDivergedError
 from gliofill.images import read_json
 from gliofill.learning.batches import Batch, SliceSource
 from gliofill.learning.checkpoint import METADATA, TrainingData, load_model, save_model, write_metadata
+from gliofill.learning.domain import describe
 from gliofill.learning.generator import Generator
 from gliofill.learning.inference import autocast, predict_slices, select_device
 from gliofill.learning.losses import (
@@ -205,7 +206,9 @@ def train(
         clear(model_dir)
     seeds = range(recipe.seed, recipe.seed + recipe.ensemble)
     members = [train_network(run, dataclasses.replace(recipe, seed=seed), number) for number, seed in enumerate(seeds)]
-    save_model(model_dir, members, task=task, recipe=recipe, training=TrainingData.of(volumes))
+    save_model(
+        model_dir, members, task=task, recipe=recipe, training=TrainingData.of(volumes), domain=describe(volumes)
+    )
     if held_out:
         validate(model_dir, held_out, device=used_device, precision=recipe.precision, log=log)
     clear(model_dir)

@@ -150,6 +150,7 @@ def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[
                 warnings.append(f"{contrast}: {record['reason']}")
             if record.get("source_state") == "flagged":
                 warnings.append(f"synthetic {contrast}: its source {row.source} is flagged")
+            warnings += [f"synthetic {contrast}: {problem}" for problem in record.get("Domain", {}).get("problems", ())]
     lesion = manifest.get("Lesion", {})
     if lesion.get("status") == "failed":
         logs = _logs(output_dir, "preprocess", folder, None)

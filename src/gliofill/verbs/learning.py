@@ -133,7 +133,17 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 1 if failures and not arguments.no_verdict else 0
 
 
-VERBS = (split, tune, train, evaluate)
+def domain(arguments: argparse.Namespace) -> int:
+    """Note in model.json what the training images of a model looked like; `train` does so itself."""
+    limit_threads(1)
+    from gliofill.learning.model_domain import add_domain
+
+    found = add_domain(arguments.model_dir, arguments.derivatives)
+    print(f"{arguments.model_dir}: {len(found.references)} training images of {found.patients} participants")
+    return 0
+
+
+VERBS = (split, tune, train, evaluate, domain)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
@@ -142,6 +152,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["split"].add_argument("table", type=Path, help="the split, a new .tsv file")
     add["tune"].add_argument("study", type=Path, help="folder of the study, on a disk that all workers see")
     add["train"].add_argument("model_dir", type=Path, help="new folder for the model")
+    add["domain"].add_argument("model_dir", type=existing_folder, help="folder of a trained model")
     add["evaluate"].add_argument("out", type=Path, help="folder of the tables")
     for verb in VERBS:
         add[verb.__name__].add_argument(

@@ -61,12 +61,33 @@ def draw_panels(panels: Path, out: Path, *, task: Task) -> Path:
         If the file cannot be read or lacks an array.
     """
     read = Slices.read(panels)
-    frame = _frame(read)
+    chosen = f"{style_of(read.method).label} (n = {count(len(read.sessions), 'session')})"
+    return draw_slices(read, figure_stem(out, task, "panels"), task=task, subject=chosen)
+
+
+def draw_slices(slices: Slices, stem: Path, *, task: Task, subject: str) -> Path:
+    """Draw chosen slices, a row for each, as `draw_panels` does.
+
+    Parameters
+    ----------
+    slices
+        At least one.
+    stem
+        Of the figure and its table, without suffix.
+    task, subject
+        Title of the figure.
+
+    Returns
+    -------
+    Path
+        The PNG.
+    """
+    frame = _frame(slices)
     return render(
-        figure_stem(out, task, "panels"),
-        pd.DataFrame([_means(read.method, session) for session in read.sessions]),
-        size=(PAGE, _Layout(frame, len(read.sessions)).height),
-        paint=lambda figure: _paint(figure, read, task, frame=frame),
+        stem,
+        pd.DataFrame([_means(slices.method, session) for session in slices.sessions]),
+        size=(PAGE, _Layout(frame, len(slices.sessions)).height),
+        paint=lambda figure: _paint(figure, slices, task, frame=frame, subject=subject),
     )
 
 
@@ -146,11 +167,10 @@ def _mean(image: NDArray, mask: NDArray[np.bool_]) -> float:
     return float(image[mask].mean(dtype=np.float64)) if mask.any() else np.nan
 
 
-def _paint(figure: Figure, slices: Slices, task: Task, *, frame: tuple[int, int]) -> None:
+def _paint(figure: Figure, slices: Slices, task: Task, *, frame: tuple[int, int], subject: str) -> None:
     figure.set_layout_engine("none")
     layout = _Layout(frame, len(slices.sessions))
-    chosen = f"{style_of(slices.method).label} (n = {count(len(slices.sessions), 'session')})"
-    figure.suptitle(title_of(task, chosen), y=1 - 0.08 / layout.height, va="top")
+    figure.suptitle(title_of(task, subject), y=1 - 0.08 / layout.height, va="top")
     for row, session in enumerate(slices.sessions):
         _paint_session(figure, layout, row, session)
     for column, words in enumerate(COLUMNS):

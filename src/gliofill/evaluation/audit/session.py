@@ -1,0 +1,133 @@
+"""One session of an audit: the target hidden, imputed as a missing one would be, and then compared with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofill.bids.origin import acquired_spacing_mm
+from gliofill.evaluation.audit.sample import calibration_labels
+from gliofill.evaluation.floors import Floors
+from gliofill.evaluation.panels import Panel
+from gliofill.evaluation.scoring import Predicted, Score, score_session
+from gliofill.imputation import Source, Synthesis, judge_source, predict_volume, select_device
+from gliofill.learning.appearance import Appearance
+from gliofill.learning.checkpoint import Model
+from gliofill.learning.framing import Scale
+from gliofill.learning.volumes import Case, Volume, load_case
+from gliofill.settings import ImputeSettings
+
+#: the method of the tables that is the configured model
+MODEL = "model"
+
+Voxels = tuple[NDArray[np.float16], NDArray[np.float16]]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What one session told.
+
+    Attributes
+    ----------
+    scores
+        Of the floors and the model, in the order of the tables.
+    scale_ratio
+        Range of the model's output scale over the range of the acquired target: what the fixed scale hides.
+    seen
+        ``training``, ``perhaps``, ``calibration`` or ``no``: what the model knows of this participant.
+    domain
+        As `gliofill.imputation.judge_source`.
+    panel
+        One slice, to be drawn.
+    """
+
+    scores: Sequence[Score]
+    scale_ratio: float
+    seen: str
+    domain: dict[str, Any]
+    panel: Panel
+
+
+def audit_session(
+    case: Case, model: Model, settings: ImputeSettings, others: Sequence[Voxels], *, root: Path, threads: int = 1
+) -> Audited:
+    """Impute the target of a complete session without looking at it, then measure how near it comes.
+
+    Parameters
+    ----------
+    case
+        The session.
+    model, settings
+        As they fill gaps of the cohort.
+    others
+        Voxels of other participants' sessions, for the floors that are fitted; may be empty.
+    root
+        Output folder of the preprocessing.
+    threads
+        Methods scored at a time.
+
+    Raises
+    ------
+    GliofillError
+        If a file cannot be read or the model cannot be used on it.
+    """
+    source = Source.read(case.source, case.brain)
+    synthesis = hide_and_impute(source, model, settings)
+    # only from here on the target is read
+    volume = load_case(case, crop_minimum=model.training.crop_minimum)
+    predictions = {**_floors(volume, others), MODEL: on_unit_scale(synthesis, model.output_scale, volume)}
+    scores = score_session(volume, predictions, task=model.task.name, fold=0, threads=threads)
+    scale = volume.target_scale
+    return Audited(
+        scores,
+        (model.output_scale.high - model.output_scale.low) / (scale.high - scale.low),
+        _seen(case, source, model),
+        judge_source(model, source, acquired_spacing_mm(root, case.source.relative_to(root).as_posix())),
+        Panel.of(volume, predictions[MODEL], scores[-1].ssim),
+    )
+
+
+def hide_and_impute(source: Source, model: Model, settings: ImputeSettings) -> Synthesis:
+    """Return what `gliofill.filling.fill` would write for this source."""
+    return predict_volume(
+        model,
+        source.data,
+        source.brain,
+        device=select_device(settings.device),
+        batch_size=settings.batch_size,
+        flip_average=settings.flip_average,
+    )
+
+
+def on_unit_scale(synthesis: Synthesis, output: Scale, volume: Volume) -> Predicted:
+    """Return an imputed image on the evaluation's [0, 1] scale, on the crop of `volume`.
+
+    The model's 0 and 1 are those of its training targets, the acquired target's are its own percentiles, as in
+    training: what differs between these two scales is not an error here.
+    """
+    gain = output.high - output.low
+    image = volume.crop.cut((synthesis.image - np.float32(output.low)) / np.float32(gain))
+    if synthesis.uncertainty is None:
+        return Predicted(image)
+    return Predicted(image, volume.crop.cut(synthesis.uncertainty / np.float32(gain)))
+
+
+def _floors(volume: Volume, others: Sequence[Voxels]) -> dict[str, Predicted]:
+    if others:
+        images = Floors.of_samples(others).predict(volume.source)
+        return {method: Predicted(image) for method, image in images.items()}
+    unit = volume.source.astype(np.float32)
+    return {"input": Predicted(unit), "zeros": Predicted(np.zeros_like(unit))}
+
+
+def _seen(case: Case, source: Source, model: Model) -> str:
+    """Tell whether the model knows this participant; another cohort may use the same labels."""
+    if case.participant not in model.training.participants:
+        return "calibration" if case.participant in calibration_labels(model) else "no"
+    if model.domain is None:
+        return "perhaps"
+    image = Appearance.of(source.data, source.brain, source.affine)
+    return "training" if model.domain.has_image(case.participant, image) else "perhaps"

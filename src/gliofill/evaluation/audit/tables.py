@@ -1,0 +1,141 @@
+"""The tables of an audit, of one task or of all, with their data dictionaries."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from gliofill.bids import derivatives
+from gliofill.errors import GliofillError
+from gliofill.evaluation.metrics import METRICS
+from gliofill.evaluation.scoring import method_order
+from gliofill.evaluation.statistics import mean_interval, patient_means
+from gliofill.evaluation.tables import MISSING
+from gliofill.images import whole_file, write_json
+from gliofill.learning.patients import Patient
+
+_IDENTITY = {
+    "participant_id": "Participant, with sub-",
+    "session_id": "Session, with ses-; n/a if the dataset has no sessions",
+    "task": "Source and target contrast",
+    "model": "Identifier of the model that fills gaps of this cohort",
+}
+_METHOD = (
+    "model; or a floor that needs none: input (copy of the source), zeros, linear (least-squares line) and histogram "
+    "(quantile matching), both fitted on the other participants of the sample and absent where there is none"
+)
+_SEEN = (
+    "training: the model was trained on this image, its figures are too good; perhaps: it was trained on a participant "
+    "of this label, but on another image, or that cannot be told; calibration: its uncertainty was calibrated on a "
+    "participant of this label, its coverage is too good; no"
+)
+
+#: explanations of the columns of each table
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    derivatives.AUDIT_METRICS: {
+        **_IDENTITY,
+        "method": _METHOD,
+        "seen": _SEEN,
+        "lesion_ml": "Volume of the lesion inside the brain, in millilitres",
+        **{metric.name: metric.explanation for metric in METRICS.values()},
+        "scale_ratio": "Range of the intensities that the model can write over that of the acquired target, of which "
+        "the other columns know nothing: each image is brought to [0, 1] by its own scale; nearer to 1 is better",
+    },
+    derivatives.AUDIT_SUMMARY: {
+        "task": _IDENTITY["task"],
+        "model": _IDENTITY["model"],
+        "method": _METHOD,
+        "metric": f"Column of {derivatives.AUDIT_METRICS}",
+        "region": "brain; lesion; or enhancing, the voxels in which the source enhances",
+        "n": "Participants; sessions of one participant are averaged first",
+        "mean": "Mean over participants",
+        "low": "Lower end of the 95 % bootstrap interval (BCa) of the mean over participants; n/a for fewer than 5",
+        "high": "Upper end",
+    },
+    derivatives.AUDIT_SESSIONS: {
+        **_IDENTITY,
+        "status": "ok, or failed: left out of the other tables",
+        "seen": _SEEN,
+        "domain": "inside or outside of the model's training data, by the source image; n/a if the model does not tell",
+        "reason": "What went wrong, or what lies outside; n/a if nothing",
+        "panels": "Picture of the session, relative to this table",
+    },
+}
+
+Notes = Mapping[str, str]
+
+
+def region_of(metric: str) -> str:
+    """Return where a metric looks.
+
+    Examples
+    --------
+    >>> region_of("ssim"), region_of("mae_lesion"), region_of("contrast_error"), region_of("enhancement_left")
+    ('brain', 'lesion', 'lesion', 'enhancing')
+    """
+    return REGIONS.get(metric, "lesion" if "lesion" in metric else "brain")
+
+
+#: where metrics look that do not say so in their names
+REGIONS = {"contrast_error": "lesion", "enhancement_left": "enhancing"}
+
+
+def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over participants and its interval, for each task, method and metric.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``desc-audit_metrics.tsv``.
+
+    Returns
+    -------
+    DataFrame
+        Content of ``desc-audit_summary.tsv``; no rows for what nobody has.
+    """
+    labels = sorted(set(metrics["participant_id"]))
+    means = patient_means(metrics, [Patient((label.removeprefix("sub-"),)) for label in labels])
+    rows: list[tuple[object, ...]] = []
+    for task, of_task in means.groupby("task"):
+        model = metrics.loc[metrics["task"] == task, "model"].iloc[0]
+        for method in method_order(set(of_task["method"])):
+            for metric in METRICS:
+                values = of_task.loc[of_task["method"] == method, metric].dropna().to_numpy(dtype=float)
+                if values.size:
+                    spread = mean_interval(values)
+                    rows.append((task, model, method, metric, region_of(metric), values.size, values.mean(), *spread))
+    return pd.DataFrame(rows, columns=list(COLUMNS[derivatives.AUDIT_SUMMARY]))
+
+
+def frame_of(table: str, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """Return rows as a table with the columns of its kind; infinite values are missing."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS[table])).replace([math.inf, -math.inf], math.nan)
+
+
+def write(path: Path, frame: pd.DataFrame, notes: Sequence[str] = ()) -> None:
+    """Write a table, its kind told by its name, and its data dictionary; notes stand in the latter."""
+    columns = COLUMNS[path.name]
+    with whole_file(path) as temporary:
+        frame[list(columns)].replace("", MISSING).to_csv(
+            temporary, sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"
+        )
+    dictionary = {column: {"Description": text} for column, text in columns.items()}
+    write_json(path.with_suffix(".json"), {**({"Notes": list(notes)} if notes else {}), **dictionary})
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table that `write` wrote.
+
+    Raises
+    ------
+    GliofillError
+        If it is missing or is something else.
+    """
+    try:
+        frame = pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise GliofillError(f"{path}: cannot be read as a table ({error}); run 'gliofill audit' again") from error
+    if missing := [column for column in COLUMNS[path.name] if column not in frame]:
+        raise GliofillError(f"{path}: has no column {missing[0]}; run 'gliofill audit' again")
+    return frame
