@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -49,10 +49,28 @@ def _frozen(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class UsabilitySettings(Section):
-    """When an acquired image counts as unusable."""
+    """When an acquired image counts as unusable; what each key means stands in the schema."""
 
     min_slices: int = 10
     max_spacing_mm: float = 8.0
+    max_pixel_mm: float = 3.0
+    max_anisotropy: float = 20.0
+    plane: str = "any"
+    max_gap: float = 0.5
+    min_field_mm: float = 100.0
+    max_cut: float = 0.6
+    max_slice_drop: float = 0.35
+    max_saturation: float = 0.02
+    max_wrap: float = 0.25
+    max_stripes: float = 0.05
+    max_noise: float = 0.15
+    cohort_outliers: bool = True
+    cohort_minimum: int = 20
+    by_contrast: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def for_contrast(self, contrast: str) -> Self:
+        """Return the thresholds for one contrast: its own where it has some, else the common ones."""
+        return replace(self, by_contrast={}, **self.by_contrast.get(str(contrast), {}))
 
 
 @dataclass(frozen=True)
@@ -150,7 +168,7 @@ class Settings:
     exclude_participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     bids_filter: Mapping[str, Any] = field(default_factory=dict)
-    usability: UsabilitySettings = UsabilitySettings()
+    usability: UsabilitySettings = field(default_factory=UsabilitySettings)
     preprocess: PreprocessSettings = PreprocessSettings()
     impute: ImputeSettings = field(default_factory=ImputeSettings)
     audit: AuditSettings = AuditSettings()

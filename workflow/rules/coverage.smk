@@ -4,6 +4,7 @@ checkpoint coverage:
         state=".gliofill/dataset.txt",
     output:
         table=derivatives.COVERAGE,
+        quality=derivatives.QUALITY,
     log:
         "logs/coverage/coverage.log",
     threads: SETTINGS.threads.coverage

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +13,8 @@ from gliofill.contrasts import Contrast, task_filling
 from gliofill.dataset import Dataset, Scan, Session
 from gliofill.errors import GliofillError
 from gliofill.images import whole_file, write_json, write_text
+from gliofill.quality.cohort import outlier_limits
+from gliofill.quality.measurement import VERSION
 from gliofill.quality.usability import Measurement, judge, measure
 from gliofill.quality.verdict import CODES, Verdict
 from gliofill.settings import UsabilitySettings
@@ -65,14 +67,15 @@ class MeasurementCache:
     Parameters
     ----------
     file
-        JSON file; a damaged one counts as empty.
+        JSON file; a damaged one counts as empty, and so does one of a version that measured in another way.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            self._known: dict[str, dict] = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            self._known: dict[str, dict] = stored["images"] if stored["version"] == VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
             self._known = {}
 
     def measure(self, path: Path) -> Measurement:
@@ -88,7 +91,7 @@ class MeasurementCache:
 
     def save(self) -> None:
         """Write the cache."""
-        write_text(self.file, json.dumps(self._known))
+        write_text(self.file, json.dumps({"version": VERSION, "images": self._known}))
 
 
 def measure_all(
@@ -140,21 +143,36 @@ def cover(
     fillable
         Contrasts that a model is configured for.
     """
-    return [
-        row
-        for session in dataset.sessions
-        for row in _cover_session(dataset.root, session, measurements, settings, fillable)
-    ]
+    verdicts = judge_scans(dataset, measurements, settings)
+    return [row for session in dataset.sessions for row in _cover_session(dataset.root, session, verdicts, fillable)]
+
+
+def judge_scans(
+    dataset: Dataset, measurements: dict[Path, Measurement], settings: UsabilitySettings
+) -> dict[Path, Verdict | None]:
+    """Judge every scan by the thresholds for its contrast and, where there are enough similar scans, by its cohort."""
+    scans = [scan for session in dataset.sessions for scan in session.scans]
+    limits: Mapping[Path, Mapping[str, float]] = {}
+    if settings.cohort_outliers:
+        contrasts = {scan.path: str(scan.contrast) for scan in scans}
+        own = {path: measurements[path] for path in contrasts}
+        limits = outlier_limits(own, contrasts, minimum=settings.cohort_minimum)
+    thresholds = {contrast: settings.for_contrast(contrast) for contrast in Contrast}
+    return {
+        scan.path: judge(
+            measurements[scan.path],
+            thresholds[scan.contrast],
+            metadata=scan.metadata,
+            limits=limits.get(scan.path, {}),
+        )
+        for scan in scans
+    }
 
 
 def _cover_session(
-    root: Path,
-    session: Session,
-    measurements: dict[Path, Measurement],
-    settings: UsabilitySettings,
-    fillable: frozenset[Contrast],
+    root: Path, session: Session, verdicts: dict[Path, Verdict | None], fillable: frozenset[Contrast]
 ) -> Iterator[Row]:
-    chosen = {contrast: _choose(session.candidates(contrast), measurements, settings) for contrast in Contrast}
+    chosen = {contrast: _choose(session.candidates(contrast), verdicts) for contrast in Contrast}
     usable = {contrast for contrast, (scan, problem, _) in chosen.items() if scan and not problem}
     for contrast, (scan, problem, choice) in chosen.items():
         identity = (f"sub-{session.participant}", f"ses-{session.session}" if session.session else "n/a", str(contrast))
@@ -198,12 +216,12 @@ def _state(scan: Scan | None) -> str:
 
 
 def _choose(
-    candidates: tuple[Scan, ...], measurements: dict[Path, Measurement], settings: UsabilitySettings
+    candidates: tuple[Scan, ...], verdicts: dict[Path, Verdict | None]
 ) -> tuple[Scan | None, Verdict | None, str]:
     """Return the best usable candidate, or the best of all with its problem, and why it was chosen."""
     if not candidates:
         return None, None, ""
-    problems = [judge(measurements[scan.path], settings) for scan in candidates]
+    problems = [verdicts[scan.path] for scan in candidates]
     for index, (scan, problem) in enumerate(zip(candidates, problems, strict=True)):
         if not problem:
             passed = "".join(

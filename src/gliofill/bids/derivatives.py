@@ -12,6 +12,7 @@ SPACE = "MNI152NLin2009aSym"
 SPATIAL_REFERENCE = "https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009"
 
 COVERAGE = "desc-contrasts_coverage.tsv"
+QUALITY = "desc-contrasts_quality.tsv"
 COMPLETE = "desc-complete_contrasts.tsv"
 FAILURES = "failures.tsv"
 

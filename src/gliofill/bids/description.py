@@ -73,6 +73,7 @@ Every session's MRI contrasts on the 1 mm grid of MNI152NLin2009aSym, aligned ri
   `"Synthetic": true`, from what they were made and why. They are meant to complete the input of
   segmentation and radiomics, never for diagnosis.
 - `desc-contrasts_coverage.tsv` tells of every contrast whether it was there, missing or unusable, and why.
+- `desc-contrasts_quality.tsv` has the measured geometry and quality scores of every acquired image.
 - `desc-complete_contrasts.tsv` names the four files of each session and says which are synthetic.
 - `failures.tsv` lists what went wrong, if anything did.
 """

@@ -3,13 +3,18 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
+from gliofill.quality.corruption import judge_scores, measure_scores
+from gliofill.quality.geometry import cut_of, judge_geometry, plane_of
+from gliofill.quality.measurement import Measurement
+from gliofill.quality.tissue import measure_tissue
 from gliofill.quality.verdict import Verdict
 from gliofill.settings import UsabilitySettings
 
@@ -19,41 +24,6 @@ MAX_VOXELS = 1 << 30
 GZIP_SLACK = 1 << 20
 #: the longest edge of a head scan's field of view, in mm; outside it the units are wrong
 FIELD_MM = (80.0, 1000.0)
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What a file's header and voxels say.
-
-    Attributes
-    ----------
-    error
-        Why the file could not be read whole; empty if it could.
-    shape
-        Voxels along each axis, without trailing axes of length 1.
-    spacing_mm
-        Voxel edges of the first three axes.
-    units
-        The header's spatial unit.
-    is_finite, is_constant
-        Whether all voxels are finite numbers, and whether all are equal.
-    """
-
-    error: str = ""
-    shape: tuple[int, ...] = ()
-    spacing_mm: tuple[float, ...] = ()
-    units: str = "unknown"
-    is_finite: bool = True
-    is_constant: bool = False
-
-    @classmethod
-    def from_mapping(cls, content: Mapping[str, Any]) -> Self:
-        """Restore what `as_mapping` stored."""
-        return cls(**{**content, "shape": tuple(content["shape"]), "spacing_mm": tuple(content["spacing_mm"])})
-
-    def as_mapping(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 def header_problem(path: Path) -> str:
@@ -101,8 +71,22 @@ def measure(path: Path) -> Measurement:
     is_real = data.dtype.kind in "iuf"
     if not is_real:
         return Measurement(error=f"voxels are of type {data.dtype}, not real numbers")
-    is_finite = bool(np.isfinite(data).all())
-    return Measurement("", shape, spacing, units, is_finite, bool(data.min() == data.max()) if is_finite else False)
+    found = Measurement("", shape, spacing, units, is_finite=bool(np.isfinite(data).all()), plane=plane_of(affine))
+    if not found.is_finite:
+        return found
+    low, high = float(data.min()), float(data.max())
+    return replace(found, is_constant=True) if low == high else _look_at(data, affine, found, peak=max(-low, high))
+
+
+def _look_at(data: np.ndarray, affine: np.ndarray, found: Measurement, *, peak: float) -> Measurement:
+    """Add to a measurement what the voxels tell of field of view and corruptions."""
+    # all that follows is relative; scaled to 1 no type of voxel overflows
+    image = np.multiply(data, 1 / max(peak, 1e-300), dtype=np.float64 if data.dtype.itemsize > 4 else np.float32)
+    image = image.astype(np.float32, copy=False)
+    tissue = measure_tissue(image)
+    end, share = cut_of(tissue.head, affine)
+    scores = measure_scores(image, affine, tissue=tissue)
+    return replace(found, is_masked=tissue.is_masked, cut_end=end, cut_share=share, scores=scores)
 
 
 def _header_problem(shape: tuple[int, ...], affine: np.ndarray) -> str:
@@ -118,14 +102,39 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def judge(measurement: Measurement, settings: UsabilitySettings) -> Verdict | None:
+def judge(
+    measurement: Measurement,
+    settings: UsabilitySettings,
+    *,
+    metadata: Mapping[str, Any] = MappingProxyType({}),
+    limits: Mapping[str, float] = MappingProxyType({}),
+) -> Verdict | None:
     """Return why an image is unusable, or None if it is usable.
+
+    Parameters
+    ----------
+    measurement
+        Of the image.
+    settings
+        Thresholds for its contrast, see `UsabilitySettings.for_contrast`.
+    metadata
+        Its sidecar.
+    limits
+        Thresholds of the scores that its cohort sets, see `gliofill.quality.cohort`; the stricter one counts.
 
     Examples
     --------
     >>> judge(Measurement(shape=(256, 256, 4), spacing_mm=(0.9, 0.9, 5.0)), UsabilitySettings()).sentence
     'has only 4 slices (shape 256 x 256 x 4); at least 10 are needed'
     """
+    return (
+        _judge_file(measurement, settings)
+        or judge_geometry(measurement, settings, metadata)
+        or judge_scores(measurement, settings, limits)
+    )
+
+
+def _judge_file(measurement: Measurement, settings: UsabilitySettings) -> Verdict | None:
     size = " x ".join(map(str, measurement.shape))
     if measurement.error:
         return Verdict("unreadable", f"cannot be read: {measurement.error}")

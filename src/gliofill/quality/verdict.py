@@ -13,6 +13,18 @@ CODES = {
     "thick-slices": "Voxels are too coarse.",
     "not-finite": "Voxels that are not finite numbers.",
     "constant": "All voxels have the same value.",
+    "coarse-pixels": "Pixels within the slices are too coarse.",
+    "anisotropic": "Voxels are too long for their width.",
+    "wrong-plane": "Slices were acquired in another plane than the wanted one.",
+    "slice-gaps": "Gaps between the slices are too wide for their thickness.",
+    "short-field": "The field of view is too short to hold the brain.",
+    "cut-head": "The field of view ends inside the head at the top, a side or the back.",
+    "dropped-slices": "A slice is much darker or brighter than its neighbours.",
+    "saturation": "Too many voxels of the head have the highest value of the image.",
+    "wrap-around": "Tissue continues from one border of the image to the opposite one.",
+    "spikes": "Stripes of one period lie over a slice: an outlier in k-space.",
+    "noise": "Too much noise for the signal.",
+    "blur": "Far less resolution than the voxels claim.",
 }
 
 

@@ -33,9 +33,10 @@ def scan(arguments: argparse.Namespace) -> int:
 
 def coverage(arguments: argparse.Namespace) -> int:
     """Measure every candidate image and write the coverage table."""
-    from gliofill.bids.coverage import MeasurementCache, cover, measure_all, write_coverage
-    from gliofill.bids.derivatives import COVERAGE
+    from gliofill.bids.coverage import MeasurementCache, cover, judge_scans, measure_all, write_coverage
+    from gliofill.bids.derivatives import COVERAGE, QUALITY
     from gliofill.bids.description import check_output, write_description
+    from gliofill.bids.quality_table import write_quality
     from gliofill.bids.scan import scan_dataset
     from gliofill.settings import UsabilitySettings
     from gliofill.terminal import progress
@@ -55,8 +56,10 @@ def coverage(arguments: argparse.Namespace) -> int:
         measurements = measure_all(paths, cache, threads=arguments.threads, advance=advance)
     cache.save()
     fillable = frozenset(find_task(name).target for name in arguments.fill)
-    rows = cover(dataset, measurements, UsabilitySettings.from_json(arguments.settings), fillable=fillable)
+    settings = UsabilitySettings.from_json(arguments.settings)
+    rows = cover(dataset, measurements, settings, fillable=fillable)
     write_description(arguments.bids_dir, arguments.output_dir)
+    write_quality(arguments.output_dir / QUALITY, dataset, measurements, judge_scans(dataset, measurements, settings))
     write_coverage(arguments.output_dir / COVERAGE, rows)
     for left_out in dataset.unrecognised:
         print(f"not used: {left_out.path.relative_to(dataset.root)}: {left_out.reason}")
