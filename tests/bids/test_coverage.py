@@ -1,5 +1,7 @@
 """Coverage: which contrast is used, filled or left as a gap, and why."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,41 @@ def test_measurement_is_read_once_until_the_file_changes(tmp_path: Path) -> None
     cache.save()
     write_image(image, np.zeros((7, 8, 9)), np.diag([2, 3, 4, 1]))
     assert MeasurementCache(tmp_path / "cache.json").measure(image).is_constant
+
+
+def test_what_an_older_version_measured_is_measured_again(tmp_path: Path) -> None:
+    image = tmp_path / "a.nii.gz"
+    write_image(image, np.random.default_rng(0).normal(size=(7, 8, 9)), np.diag([2, 3, 4, 1]))
+    cache = MeasurementCache(tmp_path / "cache.json")
+    cache.measure(image)
+    cache.save()
+    stored = json.loads((tmp_path / "cache.json").read_text(encoding="utf-8"))
+    stored["images"][str(image)]["measurement"]["units"] = "parsec"
+    for version, units in ((stored["version"], "parsec"), (stored["version"] - 1, "mm")):
+        (tmp_path / "cache.json").write_text(json.dumps(stored | {"version": version}), encoding="utf-8")
+        assert MeasurementCache(tmp_path / "cache.json").measure(image).units == units
+    # before caches had versions
+    (tmp_path / "cache.json").write_text(json.dumps(stored["images"]), encoding="utf-8")
+    assert MeasurementCache(tmp_path / "cache.json").measure(image).units == "mm"
+
+
+def test_outlier_of_a_cohort_is_unusable_and_filled() -> None:
+    root = Path("/data")
+    scored = [replace(GOOD, scores={"noise": 0.02 + 0.0001 * i}) for i in range(29)] + [
+        replace(GOOD, scores={"noise": 0.1})
+    ]
+    sessions = tuple(
+        Session(f"{i:02}", "", tuple(Scan(root / f"{i}_{c}.nii.gz", c, {}) for c in (Contrast.T2W, Contrast.FLAIR)))
+        for i in range(30)
+    )
+    measured = {s.scans[0].path: GOOD for s in sessions} | {
+        s.scans[1].path: m for s, m in zip(sessions, scored, strict=True)
+    }
+    for wanted, unusable in ((True, ["sub-29"]), (False, [])):
+        settings = UsabilitySettings(cohort_outliers=wanted)
+        rows = cover(Dataset(root, sessions), measured, settings, fillable=ALL)
+        assert [row.participant_id for row in rows if row.status == "unusable"] == unusable
+        assert all((row.code, row.action) == ("noise", "impute") for row in rows if row.status == "unusable")
 
 
 def test_truncated_file_is_an_error_not_an_exception(tmp_path: Path) -> None:

@@ -124,10 +124,9 @@ def test_slices_are_planned_across_the_thickest_voxels() -> None:
     assert plan_grid((1.0, 1.0, 1.0), np.random.default_rng(0)).is_3d
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+# nothing of a stripped brain lies outside the field of view, so that it cannot fold
+@pytest.mark.parametrize("name", [name for name in CORRUPTIONS if name != "wrap-around"])
 def test_air_that_was_set_to_zero_stays_zero(stripped_head: Image, name: str) -> None:
-    if name == "wrap-around":
-        pytest.skip("nothing of a stripped brain lies outside the field of view")
     corruption = CORRUPTIONS[name]
     grid = Grid((2.0, 2.0, 5.0), slice_axis=2, phase_axis=1)
     corrupted = corruption.apply(stripped_head, grid, corruption.amounts[-1], np.random.default_rng(0))
