@@ -70,7 +70,7 @@ def test_enhancement_is_what_the_source_shows_brighter() -> None:
     target = np.full(SHAPE, 0.4)
     rim = ball(SHAPE, 6)
     source = np.where(rim, 0.9, target)
-    half = np.where(rim, 0.65, target + 0.1)  # what is wrong elsewhere does not count
+    half = np.where(rim, 0.75, target + 0.1)  # too bright everywhere, and half of the rim on top of it
     for prediction, left in ((source, 1), (target, 0), (half, 0.5), (np.where(rim, 0.3, 0.4), -0.2)):
         assert fidelity.enhancement_left(prediction, source, target, EVERYWHERE) == pytest.approx(left)
     assert math.isnan(fidelity.enhancement_left(target, target + 0.1, target, EVERYWHERE))

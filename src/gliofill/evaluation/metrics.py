@@ -103,8 +103,8 @@ METRICS = {
         Metric(
             "enhancement_left",
             "Share of the enhancement that a synthetic pre-gadolinium image keeps, over the voxels that the source "
-            "shows brighter than the target by more than 0.2; 1 is a copy of the source, below 0 is too dark; n/a for "
-            "other tasks",
+            "shows brighter than the target by more than 0.2, against the rest of the brain; 1 is a copy of the "
+            "source, below 0 is darker than it should be; n/a for other tasks",
             Better.NEAR_0,
         ),
         Metric(

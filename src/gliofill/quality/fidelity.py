@@ -149,8 +149,9 @@ def slice_step_error(prediction: Image, target: Image, mask: Mask) -> float:
 def enhancement_left(prediction: Image, source: Image, target: Image, mask: Mask) -> float:
     """Return the share of the enhancement of a post-gadolinium source that a synthetic pre-gadolinium image keeps.
 
-    Over the voxels in which the source is brighter than the target by `LEAST_ENHANCEMENT`: vessels, choroid plexus and
-    the rim of a tumour. No mean over the brain shows them.
+    Over the voxels in which the source is brighter than the target by `LEAST_ENHANCEMENT`, vessels, choroid plexus and
+    the rim of a tumour, against the rest of the brain: an image that is too bright everywhere does not enhance. No mean
+    over the brain shows them.
 
     Parameters
     ----------
@@ -162,19 +163,25 @@ def enhancement_left(prediction: Image, source: Image, target: Image, mask: Mask
     Returns
     -------
     float
-        0 is right, 1 is a copy of the source, less than 0 is too dark; NaN for fewer than `LEAST_ENHANCING_VOXELS`.
+        0 is right, 1 is a copy of the source, less than 0 is darker than its surroundings should be; NaN for fewer than
+        `LEAST_ENHANCING_VOXELS` that enhance, or that do not.
 
     Examples
     --------
-    >>> source, target = np.full(200, 0.9), np.full(200, 0.4)
-    >>> round(enhancement_left(np.full(200, 0.5), source, target, np.ones(200, dtype=bool)), 6)
+    >>> target = np.full(400, 0.4)
+    >>> source = np.where(np.arange(400) < 200, 0.9, target)
+    >>> prediction = np.where(np.arange(400) < 200, 0.6, 0.5)
+    >>> round(enhancement_left(prediction, source, target, np.ones(400, dtype=bool)), 6)
     0.2
     """
     enhancing = mask & (source.astype(np.float32) - target > LEAST_ENHANCEMENT)
-    if np.count_nonzero(enhancing) < LEAST_ENHANCING_VOXELS:
+    rest = mask & ~enhancing
+    if min(np.count_nonzero(enhancing), np.count_nonzero(rest)) < LEAST_ENHANCING_VOXELS:
         return math.nan
-    x, y = _pair(prediction, target, enhancing)
-    return float((x - y).sum() / (source[enhancing].astype(np.float64) - y).sum())
+    kept, all_of_it = (
+        mean_bias(image, target, enhancing) - mean_bias(image, target, rest) for image in (prediction, source)
+    )
+    return kept / all_of_it
 
 
 def masked_ssim(prediction: Image, target: Image, mask: Mask) -> float:
