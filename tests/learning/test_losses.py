@@ -8,7 +8,6 @@ from torch import nn
 from gliofill.learning.losses import (
     adversarial_loss,
     discriminator_loss,
-    enhancement_loss,
     gradient_penalty,
     l1_loss,
     lesion_loss,
@@ -40,14 +39,6 @@ def test_discriminator_loss_is_the_mean_of_both_verdicts() -> None:
 def test_unknown_adversarial_loss_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown adversarial loss 'wgan'"):
         adversarial_loss(torch.zeros(1), True, "wgan")
-
-
-def test_enhancement_loss_looks_where_the_source_is_brighter_by_more_than_a_fifth_of_the_range() -> None:
-    target = torch.tensor([-1.0, -0.5, 0.0, 0.5]).view(1, 1, 2, 2)
-    source = target + torch.tensor([0.5, 0.3, -1.0, 0.45]).view(1, 1, 2, 2)  # on [-1, 1] a fifth is 0.4
-    loss = enhancement_loss(target + torch.tensor([0.2, 9.0, 9.0, -0.6]).view(1, 1, 2, 2), target, source)
-    assert loss.item() == pytest.approx((0.2 + 0.6) / 4)
-    assert enhancement_loss(source, target, target).item() == 0
 
 
 def test_lesion_loss_is_a_mean_over_all_pixels() -> None:

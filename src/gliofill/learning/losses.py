@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gliofill.quality.fidelity import LEAST_ENHANCEMENT
 from gliofill.quality.similarity import RADIUS_VOXELS, SIGMA_VOXELS
 
 
@@ -52,21 +51,6 @@ def lesion_loss(prediction: Tensor, target: Tensor, lesion: Tensor) -> Tensor:
         Same shape, 1 inside the lesion and 0 outside.
     """
     return functional.l1_loss(lesion * prediction, lesion * target)
-
-
-def enhancement_loss(prediction: Tensor, target: Tensor, source: Tensor) -> Tensor:
-    """Return the mean over all pixels of the absolute error where the source is clearly brighter than the target.
-
-    From post- to pre-gadolinium T1w these are the vessels and the rims that must go. They are a hundredth of the
-    pixels, so the other terms hardly see whether they do. Needs no lesion mask.
-
-    Parameters
-    ----------
-    prediction, target, source
-        Shape (B, 1, H, W), in [-1, 1].
-    """
-    # the margin is on the [0, 1] scale
-    return lesion_loss(prediction, target, (source - target > 2 * LEAST_ENHANCEMENT).to(prediction.dtype))
 
 
 def ssim_loss(prediction: Tensor, target: Tensor, brain: Tensor) -> Tensor:

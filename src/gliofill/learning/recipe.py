@@ -24,7 +24,7 @@ CHOICES = {
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "lesion": {},
     "nolesion": {"lesion_weight": 0.0},
-    "l1": {"lesion_weight": 0.0, "adversarial_weight": 0.0, "enhancement_weight": 0.0, "ssim_weight": 0.0},
+    "l1": {"lesion_weight": 0.0, "adversarial_weight": 0.0, "ssim_weight": 0.0},
 }
 
 #: smallest and largest value that can be meant, both included
@@ -44,7 +44,6 @@ RANGES = {
     "ema_decay": (0.0, 0.999999),
     "smallest_brain_fraction": (0.0, 0.5),
     "context_slices": (0, 3),
-    "enhancement_weight": (0.0, 1e6),
     "ssim_weight": (0.0, 1e6),
     "gradient_penalty": (0.0, 1e6),
     "lesion_share": (0.0, 1.0),
@@ -93,8 +92,6 @@ class Recipe:
         Neighbours on each side that the generator sees beside the slice that it translates (2.5-D).
     residual
         Whether the generator starts from the source slice and learns what to change, instead of the whole image.
-    enhancement_weight
-        Coefficient of the absolute error where the source is clearly brighter than the target: what gadolinium adds.
     ssim_weight
         Coefficient of one minus the mean SSIM inside the brain.
     gradient_penalty
@@ -144,7 +141,6 @@ class Recipe:
     smallest_brain_fraction: float = 0.02
     context_slices: int = 0
     residual: bool = False
-    enhancement_weight: float = 0.0
     ssim_weight: float = 0.0
     gradient_penalty: float = 0.0
     lesion_share: float = 0.0

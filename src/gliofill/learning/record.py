@@ -16,7 +16,7 @@ from gliofill.images import whole_file
 from gliofill.learning.volumes import Volume
 
 LOSSES, SCORES = "losses.csv", "scores.csv"
-LOSS_TERMS = ("discriminator", "adversarial", "l1", "lesion", "enhancement", "ssim")
+LOSS_TERMS = ("discriminator", "adversarial", "l1", "lesion", "ssim")
 SCORE_TERMS = ("ssim", "ssim_lesion")
 
 

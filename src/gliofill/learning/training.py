@@ -20,7 +20,6 @@ from gliofill.learning.inference import autocast, predict_slices, select_device
 from gliofill.learning.losses import (
     adversarial_loss,
     discriminator_loss,
-    enhancement_loss,
     gradient_penalty,
     l1_loss,
     lesion_loss,
@@ -80,8 +79,6 @@ def _teach_discriminator(state: TrainingState, batch: Batch, prediction: Tensor,
 def _generator_terms(state: TrainingState, batch: Batch, prediction: Tensor, recipe: Recipe) -> dict[str, Tensor]:
     target = batch.target.detach()
     terms = {"l1": l1_loss(prediction, target), "lesion": lesion_loss(prediction, target, batch.lesion)}
-    if recipe.enhancement_weight:
-        terms["enhancement"] = enhancement_loss(prediction, target, batch.middle)
     if recipe.ssim_weight:
         terms["ssim"] = ssim_loss(prediction, target, batch.brain)
     if recipe.adversarial_weight:
