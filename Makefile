@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test experiment lint bench clean
+.PHONY: demo test slurm-test experiment docs lint bench clean
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -28,12 +28,17 @@ experiment: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
+	mkdocs build --strict --quiet
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 # minutes; needs Debian's slurmctld, slurmd, slurm-client and munge, and says so where they are not installed
 slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	$(BIN)/pip install --quiet --no-deps -r requirements-slurm.lock
 	pytest -m slurm -rs tests/slurm
+
+docs: $(VENV)/test.stamp
+	mkdocs build --strict
+	@echo "Open build/site/index.html"
 
 lint: $(VENV)/test.stamp
 	ruff check --fix . && ruff format . && snakefmt Snakefile workflow && mypy && lint-imports
@@ -43,7 +48,7 @@ bench: $(VENV)/test.stamp
 	python benchmarks/training.py
 
 clean:
-	rm -rf $(VENV) demo experiment
+	rm -rf $(VENV) demo experiment build
 
 # torch first: what depends on it must not choose another build
 $(VENV)/run.stamp: requirements.lock pyproject.toml

@@ -41,7 +41,7 @@ def verbs() -> Iterator[str]:
 
 
 def _help(parser: argparse.ArgumentParser) -> Iterator[str]:
-    parser.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=110)
+    parser.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=92)
     yield f"```text\n{parser.format_help().rstrip()}\n```\n"
 
 

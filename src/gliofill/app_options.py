@@ -117,7 +117,7 @@ def _add_choice(parser: AppParser) -> None:
 def _add_resources(parser: AppParser) -> None:
     group = parser.add_argument_group("how it is run")
     group.add_argument("-w", "--work-dir", type=Path, help="scratch folder")
-    cores = f"of all jobs together; default: all of this machine, {os.cpu_count()}"
+    cores = "of all jobs together; default: all of this machine"
     group.add_argument("--cores", "--nprocs", "--n-cpus", type=int, metavar="N", help=cores)
     group.add_argument(
         "--mem", "--mem-mb", type=megabytes, metavar="N[G]", help="memory of all jobs together; default: nine tenths"
