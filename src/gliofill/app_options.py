@@ -1,7 +1,6 @@
 """The options of the BIDS-App command: those that users of fMRIPrep know, by the same names."""
 
 import argparse
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
