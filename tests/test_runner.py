@@ -117,6 +117,23 @@ def test_a_folder_with_other_files_is_not_written_into(started: list[list[str]],
     assert started == [] and [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
+def test_a_user_without_a_name_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bids" / "sub-01").mkdir(parents=True)
+    seen: list[dict[str, str]] = []
+
+    def record(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        seen.append(env)
+        return subprocess.CompletedProcess(command, 0)
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("gliofill.runner.subprocess.run", record)
+    monkeypatch.setattr("gliofill.runner.getpass.getuser", nameless)
+    assert run_app([str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]) == 0
+    assert seen[0]["USER"].startswith("uid-")
+
+
 def test_results_of_another_version_are_told(
     started: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

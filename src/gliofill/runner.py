@@ -1,6 +1,7 @@
 """Start the workflow: the BIDS-App command hands its options to Snakemake."""
 
 import argparse
+import getpass
 import os
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def run_app(words: Sequence[str]) -> int:
     # verbs are found beside this interpreter, also when its folder is not on the user's PATH
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     environment.setdefault("GLIOFILL_START", str(Path.cwd()))
+    if not _has_name():
+        environment["USER"] = f"uid-{os.getuid()}"
     # Snakemake keeps its log where it is started, which in a container may be read-only
     folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else settings.output_dir
     return subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False).returncode
@@ -56,6 +59,14 @@ def _limits(options: argparse.Namespace) -> list[str]:
     amounts = {"gpu": options.gpus, "mem_mb": options.mem}
     given = [f"{name}={amount}" for name, amount in amounts.items() if amount is not None]
     return [*words, "--resources", *given] if given else words
+
+
+def _has_name() -> bool:
+    """Tell whether the user has a name, which Snakemake asks for; in a container any number may be the user."""
+    try:
+        return bool(getpass.getuser())
+    except (KeyError, OSError):
+        return False
 
 
 def _tell_of_other_version(output_dir: Path) -> None:
