@@ -32,4 +32,7 @@ rule all:
 
 
 onerror:
-    shell(f"test ! -f {derivatives.COVERAGE} || gliofill status --no-verdict .")
+    shell(
+        f"test ! -f {derivatives.COVERAGE} || "
+        "(gliofill status --write --no-verdict . && gliofill report . >logs/report.log 2>&1)"
+    )

@@ -1,6 +1,7 @@
 """What the user sees on the terminal: compact tables and progress bars, plain when piped."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gliofill.bids.derivatives import COMPLETE
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.dataset import Dataset, Scan, Session
 
 if TYPE_CHECKING:
-    from gliofill.report.summary import Summary
+    from gliofill.report.progress import RunProgress
+    from gliofill.report.summary import Failure, Summary
+
+#: sessions, warnings or failures that a terminal shows one by one
+MOST_ROWS = 40
 
 STYLES = {
     "acquired": "green",
@@ -23,6 +29,7 @@ STYLES = {
     "missing": "red",
     "failed": "bold red",
     "gap": "red",
+    "unusable": "red",
     "flagged": "magenta",
 }
 
@@ -78,8 +85,47 @@ def _readable(session: Session, contrast: Contrast, problems: Mapping[Path, str]
     return [scan for scan in session.candidates(contrast) if scan.path not in problems]
 
 
+def print_progress(progress: "RunProgress") -> None:
+    """Print where a run stands: a row per stage, then what failed so far."""
+    console = _console()
+    if not progress.stages:
+        console.print("The run measures the images; nothing is planned yet.")
+        return
+    table = Table(title="the run goes on", title_justify="left")
+    for heading in ("stage", "done", "planned", "under way", "failed"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    for stage in progress.stages:
+        complete = "green" if stage.done == stage.planned else ""
+        failed = Text(str(len(stage.failures)), style="bold red" if stage.failures else "")
+        done = Text(str(stage.done), style=complete)
+        table.add_row(stage.name, done, str(stage.planned), str(len(stage.under_way)), failed)
+    console.print(table)
+    for stage in progress.stages:
+        if stage.under_way:
+            names = ", ".join(stage.under_way[:8]) + (" …" if len(stage.under_way) > 8 else "")
+            console.print(f"{stage.name}: {names}", markup=False)
+    _print_failures(console, progress.failures)
+    if progress.quiet_seconds is not None:
+        console.print(f"last sign of a job: {_spoken_time(progress.quiet_seconds)} ago", markup=False)
+
+
 def print_status(summary: "Summary") -> None:
-    """Print a row per session with the state of each contrast; then warnings, failures and what to do."""
+    """Print a row per session with the state of each contrast; then warnings, failures and what to do.
+
+    A large cohort gets the numbers only: its sessions stand on the cohort page and in the tables.
+    """
+    console = _console()
+    console.print(_session_table(summary) if len(summary.sessions) <= MOST_ROWS else _count_table(summary))
+    warnings = summary.warnings
+    for warning in warnings[:MOST_ROWS]:
+        console.print(f"warning: {warning}", markup=False, style="magenta")
+    if len(warnings) > MOST_ROWS:
+        console.print(f"warning: {len(warnings) - MOST_ROWS} more, see {COMPLETE}", markup=False, style="magenta")
+    _print_failures(console, summary.failures)
+    console.print(summary.sentence, markup=False)
+
+
+def _session_table(summary: "Summary") -> Table:
     table = Table(title="complete contrasts", title_justify="left")
     for heading in ("session", *map(str, Contrast)):
         table.add_column(heading)
@@ -87,16 +133,37 @@ def print_status(summary: "Summary") -> None:
         table.add_row(
             session.folder, *(_cell(session.states[contrast], session.states[contrast]) for contrast in Contrast)
         )
-    console = _console()
-    console.print(table)
-    for warning in summary.warnings:
-        console.print(f"warning: {warning}", markup=False, style="magenta")
-    for failure in summary.failures:
+    return table
+
+
+def _count_table(summary: "Summary") -> Table:
+    counts = {contrast: Counter(session.states[contrast] for session in summary.sessions) for contrast in Contrast}
+    states = dict.fromkeys(state for count in counts.values() for state in count)
+    table = Table(title=f"contrasts of {len(summary.sessions)} sessions", title_justify="left")
+    table.add_column("contrast")
+    for state in states:
+        table.add_column(_cell(state, state), justify="right")
+    for contrast, count in counts.items():
+        table.add_row(str(contrast), *(str(count[state]) for state in states))
+    return table
+
+
+def _print_failures(console: Console, failures: "Sequence[Failure]") -> None:
+    for failure in failures[:MOST_ROWS]:
         logs = ", ".join(log for log in (failure.log, failure.slurm_log) if log != "n/a")
         console.print(
             f"failed: {failure.folder} {failure.step}: {failure.reason} (log: {logs})", markup=False, style="red"
         )
-    console.print(summary.sentence, markup=False)
+    if len(failures) > MOST_ROWS:
+        console.print(f"failed: {len(failures) - MOST_ROWS} more", markup=False, style="red")
+
+
+def _spoken_time(seconds: float) -> str:
+    """Return a time for people, as in "3 min"."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def _cell(state: str, text: str) -> Text:

@@ -76,12 +76,20 @@ PARTICIPANTS_TABLE = (
     if SETTINGS.split.table
     else f"{BIDS_DIR}/participants.tsv"
 )
+STEP_SETTINGS = json.dumps(
+    {
+        "preprocess": json.loads(SETTINGS.preprocess.to_json()),
+        "impute": json.loads(SETTINGS.impute.to_json()),
+    }
+)
 WORK_DIR = SETTINGS.work_dir and str(Path(SETTINGS.work_dir).expanduser().resolve())
 
 
 wildcard_constraints:
     folder=FOLDER,
     prefix=r"[A-Za-z0-9_-]+",
+    participant="sub-[A-Za-z0-9]+",
+    visit="(_ses-[A-Za-z0-9]+)?",
     contrast="|".join(Contrast),
     task="|".join(task.name for task in TASKS),
     fold="[0-9]+",
@@ -93,9 +101,9 @@ def literal(value):
     return lambda wildcards: value
 
 
-def session_of(prefix):
-    """Turn sub-X_ses-Y, as in file names, into sub-X/ses-Y."""
-    return prefix.replace("_ses-", "/ses-")
+def page_session(wildcards):
+    """Return the folder of the session that a page is about."""
+    return wildcards.participant + wildcards.visit.replace("_", "/")
 
 
 def growing(amount):
@@ -118,8 +126,18 @@ def session_records(wildcards):
     return [derivatives.session_qc(folder) for folder in work().images]
 
 
-def session_pictures(wildcards):
-    return [derivatives.montage(folder) for folder in work().images]
+def session_record(wildcards):
+    """Return the record of a page's session; none if no image of it was usable."""
+    folder = page_session(wildcards)
+    return derivatives.session_qc(folder) if folder in work().images else []
+
+
+def session_imputation_records(wildcards):
+    return imputation_records_of(page_session(wildcards))
+
+
+def session_pages(wildcards):
+    return [derivatives.session_page(folder) for folder in work().sessions]
 
 
 def imputation_records(wildcards):

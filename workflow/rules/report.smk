@@ -1,21 +1,35 @@
 rule report:
-    """One picture per session: the contrasts in three planes, the synthetic ones marked."""
+    """The page of a session: its contrasts before and after, verdicts, provenance; and one picture of them."""
     input:
-        session=lambda wildcards: derivatives.session_qc(session_of(wildcards.prefix)),
-        imputed=lambda wildcards: imputation_records_of(session_of(wildcards.prefix)),
+        session=session_record,
+        imputed=session_imputation_records,
     output:
-        picture="{participant}/figures/{prefix}_desc-complete_contrasts.png",
+        page=report(
+            "{participant}{visit}.html",
+            caption="../report/session.rst",
+            category="Sessions",
+            labels={"session": "{participant}{visit}", "shows": "page"},
+        ),
+        picture=report(
+            "{participant}/figures/{participant}{visit}_desc-complete_contrasts.png",
+            caption="../report/picture.rst",
+            category="Sessions",
+            labels={"session": "{participant}{visit}", "shows": "contrasts"},
+        ),
+        volumes="{participant}/figures/{participant}{visit}_desc-viewer_volumes.js",
     log:
-        "logs/report/{participant}/{prefix}.log",
+        "logs/report/{participant}/{participant}{visit}.log",
     threads: 1
     resources:
-        mem_mb=growing(1500),
+        mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        folder=lambda wildcards: session_of(wildcards.prefix),
+        folder=page_session,
+        bids_dir=literal(BIDS_DIR),
+        settings=literal(STEP_SETTINGS),
         version=__version__,
     shell:
-        "gliofill report . {params.folder} >{log} 2>&1"
+        "gliofill report . {params.folder} --bids-dir {params.bids_dir:q} --settings {params.settings:q} >{log} 2>&1"
 
 
 rule status:
@@ -24,10 +38,13 @@ rule status:
         derivatives.COVERAGE,
         session_records,
         imputation_records,
-        session_pictures,
     output:
-        complete=derivatives.COMPLETE,
-        failures=derivatives.FAILURES,
+        complete=report(
+            derivatives.COMPLETE, caption="../report/complete.rst", category="Cohort"
+        ),
+        failures=report(
+            derivatives.FAILURES, caption="../report/failures.rst", category="Cohort"
+        ),
     log:
         "logs/status/status.log",
     threads: 1
@@ -37,7 +54,29 @@ rule status:
     params:
         version=__version__,
     shell:
-        "gliofill status . --no-verdict >{log} 2>&1"
+        "gliofill status . --write --no-verdict >{log} 2>&1"
+
+
+rule index:
+    """The page over the cohort: coverage, scores, failures, and the way to each session."""
+    input:
+        derivatives.COVERAGE,
+        derivatives.COMPLETE,
+        derivatives.FAILURES,
+        session_pages,
+    output:
+        page=report(derivatives.INDEX, caption="../report/index.rst", category="Cohort"),
+        scores=derivatives.SCORES,
+    log:
+        "logs/index/index.log",
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        version=__version__,
+    shell:
+        "gliofill report . >{log} 2>&1"
 
 
 rule verdict:
@@ -45,9 +84,10 @@ rule verdict:
     input:
         complete=derivatives.COMPLETE,
         failures=derivatives.FAILURES,
+        index=derivatives.INDEX,
     output:
         "logs/verdict.txt",
     localrule: True
     threads: 1
     shell:
-        "gliofill status . && gliofill status . >{output}"
+        "gliofill status . --write && gliofill status . --write >{output}"

@@ -12,9 +12,16 @@ SPACE = "MNI152NLin2009aSym"
 SPATIAL_REFERENCE = "https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009"
 
 COVERAGE = "desc-contrasts_coverage.tsv"
-QUALITY = "desc-contrasts_quality.tsv"
 COMPLETE = "desc-complete_contrasts.tsv"
 FAILURES = "failures.tsv"
+#: verdicts after preprocessing and what a reviewer made of them; scores of the raw images
+REVIEW = "desc-contrasts_review.tsv"
+QUALITY = "desc-contrasts_quality.tsv"
+#: the page over the cohort, and the numbers that it plots
+INDEX = "index.html"
+SCORES = "desc-contrasts_scores.tsv"
+#: scripts that the session pages share
+PAGE_ASSETS = "report"
 
 #: what the audit tells of the models on this cohort, and which sessions it looked at
 AUDIT_METRICS = "desc-audit_metrics.tsv"
@@ -124,6 +131,22 @@ def audit_part(task: Task, table: str) -> str:
     '.gliofill/audit/T2w-to-FLAIR/desc-audit_metrics.tsv'
     """
     return f".gliofill/audit/{task.name}/{table}"
+
+
+def session_page(folder: str) -> str:
+    """Return the page of a session.
+
+    Examples
+    --------
+    >>> session_page("sub-01/ses-pre")
+    'sub-01_ses-pre.html'
+    """
+    return f"{folder.replace('/', '_')}.html"
+
+
+def viewer_volumes(folder: str) -> str:
+    """Return the volumes of a session's viewer, a script that its page loads."""
+    return f"{folder.split('/')[0]}/figures/{folder.replace('/', '_')}_desc-viewer_volumes.js"
 
 
 def sidecar(image: str) -> str:

@@ -17,6 +17,7 @@ IGNORED = (
     "logs",
     "experiment",
     "*.html",
+    "report",
 )
 
 

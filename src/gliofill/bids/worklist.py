@@ -15,12 +15,15 @@ class WorkList:
 
     Attributes
     ----------
+    sessions
+        All of them, also those without any usable image.
     images
         For each session to be preprocessed, its acquired images relative to the raw dataset.
     fillings
         For each session with gaps to fill, the contrasts to synthesise.
     """
 
+    sessions: tuple[str, ...] = ()
     images: Mapping[str, list[str]] = field(default_factory=dict)
     fillings: Mapping[str, list[Contrast]] = field(default_factory=dict)
 
@@ -43,9 +46,10 @@ def read_worklist(table: Path) -> WorkList:
 def _read_state(table: Path, _time_ns: int, _size: int) -> WorkList:
     images: dict[str, list[str]] = {}
     fillings: dict[str, list[Contrast]] = {}
-    for row in read_coverage(table):
+    rows = read_coverage(table)
+    for row in rows:
         if row.action == "use":
             images.setdefault(row.folder, []).append(row.file)
         elif row.action == "impute":
             fillings.setdefault(row.folder, []).append(Contrast(row.contrast))
-    return WorkList(images, fillings)
+    return WorkList(tuple(dict.fromkeys(row.folder for row in rows)), images, fillings)

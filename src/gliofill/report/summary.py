@@ -11,6 +11,7 @@ import pandas as pd
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
 from gliofill.contrasts import Contrast
+from gliofill.errors import GliofillError
 from gliofill.images import read_json, whole_file, write_json
 
 COLUMNS = {
@@ -124,6 +125,21 @@ def summarise(output_dir: Path) -> Summary:
         sessions.append(session)
         failures += failed
     return Summary(tuple(sessions), tuple(failures))
+
+
+def summarise_session(output_dir: Path, folder: str) -> tuple[SessionSummary, tuple[Failure, ...]]:
+    """Summarise one session without reading the records of the others.
+
+    Raises
+    ------
+    GliofillError
+        If there is no coverage table, or it lacks the session.
+    """
+    rows = [row for row in read_coverage(output_dir / derivatives.COVERAGE) if row.folder == folder]
+    if not rows:
+        raise GliofillError(f"{output_dir / derivatives.COVERAGE}: has no session {folder}")
+    session, failed = _summarise_session(output_dir, folder, rows)
+    return session, tuple(failed)
 
 
 def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[SessionSummary, list[Failure]]:

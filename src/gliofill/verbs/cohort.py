@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gliofill.contrasts import TASKS, Contrast, find_task
 from gliofill.errors import GliofillError
-from gliofill.options import add_selection, existing_folder, limit_threads, read_filter
+from gliofill.options import add_selection, existing_folder, limit_threads, read_filter, read_sections
 
 
 def scan(arguments: argparse.Namespace) -> int:
@@ -106,21 +106,37 @@ def impute(arguments: argparse.Namespace) -> int:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Draw the complete set of contrasts of one session."""
+    """Write the page of one session with its pictures, or, without a session, the page over the cohort."""
     limit_threads(1)
+    from gliofill.report.cohort_page import write_cohort_page
     from gliofill.report.montage import draw_session
+    from gliofill.report.session_page import write_missing_pages, write_session_page
 
+    settings = read_sections(arguments.settings)
+    if arguments.session is None:
+        for page in write_missing_pages(arguments.output_dir, bids_dir=arguments.bids_dir, settings=settings):
+            print(page)
+        print(write_cohort_page(arguments.output_dir))
+        return 0
     print(draw_session(arguments.output_dir, arguments.session))
+    print(write_session_page(arguments.output_dir, arguments.session, bids_dir=arguments.bids_dir, settings=settings))
     return 0
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Write and print what became of every session; exit code 1 if anything failed."""
+    """Print where a run stands or what became of it; exit code 1 if anything failed."""
+    from gliofill.report.progress import read_progress
     from gliofill.report.summary import summarise
-    from gliofill.terminal import print_status
+    from gliofill.terminal import print_progress, print_status
 
+    if not arguments.write:
+        progress = read_progress(arguments.output_dir)
+        if progress.is_running:
+            print_progress(progress)
+            return 1 if progress.failures and not arguments.no_verdict else 0
     summary = summarise(arguments.output_dir)
-    summary.write(arguments.output_dir)
+    if arguments.write:
+        summary.write(arguments.output_dir)
     print_status(summary)
     return 1 if summary.failures and not arguments.no_verdict else 0
 
@@ -146,8 +162,13 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("bids_dir", type=existing_folder, help="raw BIDS dataset; only read")
     for name in ("coverage", "preprocess", "impute", "report", "status"):
         add[name].add_argument("output_dir", type=lambda text: Path(text).resolve(), help="derivatives")
-    for name in ("preprocess", "impute", "report"):
+    for name in ("preprocess", "impute"):
         add[name].add_argument("session", help="sub-X or sub-X/ses-Y")
+    add["report"].add_argument("session", nargs="?", help="sub-X or sub-X/ses-Y; without it, the page over the cohort")
+    add["report"].add_argument("--bids-dir", type=Path, help="raw dataset; by default the one the derivatives name")
+    add["report"].add_argument(
+        "--settings", default="{}", metavar="JSON", help="sections preprocess and impute, for the commands on the page"
+    )
     for name in ("scan", "coverage"):
         add_selection(add[name])
     for name in ("coverage", "preprocess", "impute"):
@@ -157,6 +178,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["coverage"].add_argument("--fill", nargs="*", choices=tasks, default=tasks, help="tasks that have a model")
     add["preprocess"].add_argument("--work-dir", type=Path, help="scratch folder")
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
+    add["status"].add_argument("--write", action="store_true", help="the run is over: write the tables over the cohort")
     add["status"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
     add["demo"].add_argument("folder", type=Path, help="new folder for the cohort")
     add["demo"].add_argument("--sessions", type=int, default=5)

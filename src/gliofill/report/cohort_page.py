@@ -1,0 +1,185 @@
+"""The page over the cohort: coverage, scores, audit, failures, and the way to each session."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row, read_coverage
+from gliofill.contrasts import Contrast
+from gliofill.images import write_text
+from gliofill.report.facts import STATES, read_if_there, read_table
+from gliofill.report.pages import render
+from gliofill.report.scores import Score, quality_scores, session_scores, write_scores
+from gliofill.report.summary import Failure, SessionSummary, Summary, summarise
+
+#: rows of the table of failures on the page; all of them stand in the file
+SHOWN_FAILURES = 300
+
+#: machine-readable twins of what the page shows
+TABLES = {
+    derivatives.COVERAGE: "coverage: what each session has, and what was planned",
+    derivatives.COMPLETE: "the four files to use for each session",
+    derivatives.FAILURES: "what failed",
+    derivatives.SCORES: "the scores that are plotted",
+    derivatives.QUALITY: "scores of the raw images",
+    derivatives.REVIEW: "verdicts after preprocessing and review",
+    derivatives.AUDIT_SUMMARY: "how the models do on this cohort",
+}
+
+
+@dataclass(frozen=True)
+class FailureLine:
+    """A failed step, and what the page can link to."""
+
+    failure: Failure
+    log: str
+    page: str
+
+
+@dataclass
+class Imputation:
+    """Sessions whose contrast was synthesised by one model."""
+
+    contrast: str
+    source: str
+    model: str
+    sessions: int = 0
+    outside: int = 0
+    demonstration: bool = False
+
+    @property
+    def task(self) -> str:
+        """Name of the task, as in the audit."""
+        return f"{self.source}-to-{self.contrast}"
+
+
+def write_cohort_page(output_dir: Path) -> Path:
+    """Write the page over the cohort and the table of the scores that it plots.
+
+    It is written from what is there: also when steps failed, and then says so at its top.
+
+    Raises
+    ------
+    GliofillError
+        If there is no coverage table.
+    """
+    summary = summarise(output_dir)
+    rows = {
+        folder: {row.contrast: row for row in group}
+        for folder, group in groupby(read_coverage(output_dir / derivatives.COVERAGE), key=lambda row: row.folder)
+    }
+    scores, imputations = _read_records(output_dir, rows)
+    write_scores(output_dir, scores)
+    states = {session.folder: _states(session, rows[session.folder]) for session in summary.sessions}
+    page = render(
+        "index.html",
+        scripts=("matrix.js", "strips.js"),
+        summary=summary,
+        counts={contrast: Counter(each[contrast] for each in states.values()) for contrast in map(str, Contrast)},
+        state_names=STATES,
+        failures=_failure_lines(output_dir, summary),
+        shown_failures=SHOWN_FAILURES,
+        imputations=imputations,
+        audit=_audit_table(read_table(output_dir / derivatives.AUDIT_SUMMARY)),
+        tables={name: text for name, text in TABLES.items() if (output_dir / name).is_file()},
+        data=_page_data(output_dir, summary, rows, states, scores),
+    )
+    path = output_dir / derivatives.INDEX
+    write_text(path, page)
+    return path
+
+
+def _states(session: SessionSummary, rows: Mapping[str, Row]) -> dict[str, str]:
+    """Return the state of each contrast; an unusable image that nothing replaces is not the same as a missing one."""
+    return {
+        str(contrast): "unusable" if state == "gap" and rows[contrast].status == "unusable" else state
+        for contrast, state in session.states.items()
+    }
+
+
+def _read_records(output_dir: Path, rows: Mapping[str, Mapping[str, Row]]) -> tuple[list[Score], list[Imputation]]:
+    scores = list(quality_scores(output_dir))
+    found: dict[tuple[str, str, str], Imputation] = {}
+    for folder, contrasts in rows.items():
+        planned = [Contrast(name) for name, row in contrasts.items() if row.action == "impute"]
+        imputed = {c: read_if_there(output_dir / derivatives.imputed_qc(folder, c)) for c in planned}
+        scores += session_scores(folder, read_if_there(output_dir / derivatives.session_qc(folder)), imputed)
+        for contrast, record in imputed.items():
+            if record.get("status") != "ok":
+                continue
+            key = (str(contrast), str(record.get("source")), str(record.get("Model")))
+            group = found.setdefault(key, Imputation(*key))
+            group.sessions += 1
+            group.outside += bool((record.get("Domain") or {}).get("problems"))
+            group.demonstration |= bool(record.get("demonstration"))
+    return scores, sorted(found.values(), key=lambda group: (group.contrast, group.model))
+
+
+def _failure_lines(output_dir: Path, summary: Summary) -> list[FailureLine]:
+    lines = []
+    for failure in summary.failures[:SHOWN_FAILURES]:
+        page = derivatives.session_page(failure.folder)
+        lines.append(
+            FailureLine(
+                failure,
+                failure.log if (output_dir / failure.log).is_file() else "",
+                page if (output_dir / page).is_file() else "",
+            )
+        )
+    return lines
+
+
+def _audit_table(rows: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """Turn the long table of the audit into one with a column per metric."""
+    metrics: list[str] = []
+    lines: dict[tuple[str, ...], dict[str, Mapping[str, str]]] = defaultdict(dict)
+    for row in rows:
+        metrics += [row["metric"]] if row["metric"] not in metrics else []
+        lines[tuple(row.get(name, "n/a") for name in ("task", "model", "method", "region"))][row["metric"]] = row
+    return {"metrics": metrics, "lines": lines}
+
+
+def _page_data(
+    output_dir: Path,
+    summary: Summary,
+    rows: Mapping[str, Mapping[str, Row]],
+    states: Mapping[str, Mapping[str, str]],
+    scores: Iterable[Score],
+) -> dict[str, Any]:
+    """Return what the scripts of the page show, in columns: ten thousand sessions stay small."""
+    names = [*STATES, *sorted({s for each in states.values() for s in each.values()} - set(STATES))]
+    failed = defaultdict(list)
+    for failure in summary.failures:
+        failed[failure.folder].append(f"{failure.step} failed: {failure.reason}")
+    order = {session.folder: position for position, session in enumerate(summary.sessions)}
+    return {
+        "contrasts": [str(contrast) for contrast in Contrast],
+        "states": names,
+        "sessions": list(order),
+        "pages": [int((output_dir / derivatives.session_page(folder)).is_file()) for folder in order],
+        "cells": {c: [names.index(states[folder][c]) for folder in order] for c in map(str, Contrast)},
+        "codes": {c: [_code(rows[folder][c]) for folder in order] for c in map(str, Contrast)},
+        "remarks": ["; ".join(_remarks(session, failed[session.folder])) for session in summary.sessions],
+        "scores": _score_columns(scores, order),
+    }
+
+
+def _code(row: Row) -> str:
+    return "" if row.code == "n/a" else row.code
+
+
+def _remarks(session: SessionSummary, failed: list[str]) -> list[str]:
+    return [*failed, *session.warnings, *(f"{c} stays missing: {why}" for c, why in session.gaps.items())]
+
+
+def _score_columns(scores: Iterable[Score], order: Mapping[str, int]) -> dict[str, dict[str, list[float | None]]]:
+    columns: dict[str, dict[str, list[float | None]]] = {}
+    for score in scores:
+        if score.folder in order:
+            column = columns.setdefault(score.score, {}).setdefault(score.contrast, [None] * len(order))
+            column[order[score.folder]] = float(f"{score.value:.4g}")
+    return columns

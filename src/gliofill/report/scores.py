@@ -1,0 +1,106 @@
+"""Numbers that tell how well steps went, session by session: what the cohort page plots, and a table of the same."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from gliofill.bids import derivatives
+from gliofill.contrasts import Contrast
+from gliofill.images import whole_file, write_json
+from gliofill.report.facts import read_table
+
+#: columns of the quality table that name an image and are no score
+_IDENTITY = ("participant_id", "session_id", "contrast", "file")
+
+COLUMNS = {
+    "participant_id": "Participant, with sub-.",
+    "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
+    "contrast": "Contrast that the number is about; all for the whole session.",
+    "score": (
+        "Name of the number. registration: after the last attempt, the contrast against the reference of its session, "
+        "or the reference against the template (template alignment). brain volume in mL. raw: a column of "
+        f"{derivatives.QUALITY}. source: how far the source of a synthetic contrast lies from the training data."
+    ),
+    "value": "The number.",
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number about one contrast of one session; see `COLUMNS`."""
+
+    participant_id: str
+    session_id: str
+    contrast: str
+    score: str
+    value: float
+
+    @property
+    def folder(self) -> str:
+        """Path of the session below a BIDS root."""
+        return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
+
+
+def session_scores(
+    folder: str, manifest: Mapping[str, Any], imputed: Mapping[Contrast, Mapping[str, Any]]
+) -> Iterator[Score]:
+    """Yield the numbers in the records of one session.
+
+    Parameters
+    ----------
+    folder
+        ``sub-X[/ses-Y]``.
+    manifest
+        Record of preprocessing.
+    imputed
+        Records of imputation, by contrast.
+    """
+    participant, _, session = folder.partition("/")
+    who = (participant, session or "n/a")
+    for contrast, entry in manifest.get("Contrasts", {}).items():
+        for name, value in _last_scores(entry.get("registration")):
+            yield Score(*who, contrast, f"registration: {name}", value)
+    for name, value in _last_scores(manifest.get("TemplateAlignment")):
+        yield Score(*who, str(manifest.get("Reference", "all")), f"template alignment: {name}", value)
+    volume = manifest.get("BrainMask", {}).get("volume_mL")
+    if _is_number(volume):
+        yield Score(*who, "all", "brain volume (mL)", float(volume))
+    for contrast, record in imputed.items():
+        for name, value in ((record.get("Domain") or {}).get("scores") or {}).items():
+            if _is_number(value):
+                yield Score(*who, str(contrast), f"source: {name.replace('_', ' ')}", float(value))
+
+
+def quality_scores(output_dir: Path) -> Iterator[Score]:
+    """Yield the scores of the raw images, if they were measured."""
+    for row in read_table(output_dir / derivatives.QUALITY):
+        for name, text in row.items():
+            try:
+                value = float(text)
+            except (TypeError, ValueError):
+                continue
+            if name not in _IDENTITY and value == value:
+                yield Score(row["participant_id"], row.get("session_id", "n/a"), row["contrast"], f"raw: {name}", value)
+
+
+def write_scores(output_dir: Path, scores: list[Score]) -> None:
+    """Write the table of scores and its data dictionary."""
+    path = output_dir / derivatives.SCORES
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(field.name for field in fields(Score))
+        table.writerows((*astuple(score)[:-1], f"{score.value:.6g}") for score in scores)
+    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
+
+
+def _last_scores(record: Mapping[str, Any] | None) -> Iterator[tuple[str, float]]:
+    attempts = (record or {}).get("attempts") or [{}]
+    for name, value in attempts[-1].get("after", {}).items():
+        if _is_number(value):
+            yield name.replace("_", " "), float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value

@@ -1,0 +1,169 @@
+"""The page of one session: what to know before its images are used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row, read_coverage
+from gliofill.contrasts import Contrast
+from gliofill.images import write_text
+from gliofill.quality.verdict import CODES
+from gliofill.report.citation import methods_text
+from gliofill.report.facts import SessionFacts, read_if_there, read_session
+from gliofill.report.figures import ContrastFigure, draw_figures
+from gliofill.report.pages import provide_viewer, render
+from gliofill.report.provenance import ModelFacts, checksums, commands, models_used, package_versions, raw_dataset
+from gliofill.report.volumes import VOXEL_MM, write_volumes
+
+
+@dataclass(frozen=True)
+class ContrastBlock:
+    """What the page shows of one contrast."""
+
+    contrast: str
+    state: str
+    row: Row
+    file: str
+    figure: ContrastFigure
+    model: ModelFacts | None
+    review: Mapping[str, str] | None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the file to use was synthesised."""
+        return self.model is not None
+
+
+@dataclass(frozen=True)
+class RegistrationLine:
+    """Scores of the registration of one contrast, before and after."""
+
+    contrast: str
+    attempts: int
+    scores: Mapping[str, tuple[str, str]]
+    problem: str
+
+
+def write_session_page(
+    output_dir: Path, folder: str, *, bids_dir: Path | None = None, settings: Mapping[str, Any] | None = None
+) -> Path:
+    """Draw the pictures of a session and write its page and the volumes of its viewer.
+
+    Parameters
+    ----------
+    output_dir
+        Derivatives.
+    folder
+        ``sub-X[/ses-Y]``.
+    bids_dir
+        Raw dataset; by default the one that the derivatives link to. The page does without it if it is gone.
+    settings
+        Sections ``preprocess`` and ``impute`` of the configuration, for the commands that the page shows.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    GliofillError
+        If there is no coverage table, or it lacks the session.
+    """
+    facts = read_session(output_dir, folder)
+    bids_dir = bids_dir if bids_dir is not None and bids_dir.is_dir() else raw_dataset(output_dir)
+    figures = draw_figures(output_dir, facts, bids_dir)
+    models = models_used(output_dir, facts)
+    text, references = methods_text(
+        models, bias_corrected=_bias_corrected(output_dir, facts), mask_method=_mask_method(facts)
+    )
+    volumes = output_dir / derivatives.viewer_volumes(folder)
+    write_volumes(volumes, figures.volumes)
+    provide_viewer(output_dir)
+    page = render(
+        "session.html",
+        scripts=("session.js", "flicker.js", "viewer.js"),
+        loads_scripts=True,
+        facts=facts,
+        blocks=[_block(facts, contrast, figures.contrasts[contrast], models) for contrast in Contrast],
+        registrations=_registrations(facts),
+        figures=figures,
+        codes=CODES,
+        models=models,
+        checksums=checksums(facts),
+        commands=commands(facts, bids_dir, output_dir, settings or {}),
+        versions=package_versions(),
+        methods=text if figures.volumes else "",
+        references=references,
+        volumes=derivatives.viewer_volumes(folder),
+        viewer=f"{derivatives.PAGE_ASSETS}/niivue.umd.js",
+        voxel_mm=VOXEL_MM,
+        index=derivatives.INDEX,
+        logs=[log for log in _logs(facts) if (output_dir / log).is_file()],
+    )
+    path = output_dir / derivatives.session_page(folder)
+    write_text(path, page)
+    return path
+
+
+def write_missing_pages(
+    output_dir: Path, *, bids_dir: Path | None = None, settings: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Write the pages of sessions whose jobs began but broke off before their page was due.
+
+    Returns
+    -------
+    list of Path
+        The pages that were written.
+    """
+    pages = []
+    for folder in dict.fromkeys(row.folder for row in read_coverage(output_dir / derivatives.COVERAGE)):
+        has_begun = (output_dir / "logs" / "preprocess" / folder / f"{folder.replace('/', '_')}.log").is_file()
+        if has_begun and not (output_dir / derivatives.session_page(folder)).is_file():
+            pages.append(write_session_page(output_dir, folder, bids_dir=bids_dir, settings=settings))
+    return pages
+
+
+def _block(facts: SessionFacts, contrast: Contrast, figure: ContrastFigure, models: list[ModelFacts]) -> ContrastBlock:
+    row = facts.rows[contrast]
+    state = facts.summary.states[contrast]
+    return ContrastBlock(
+        contrast=str(contrast),
+        state="unusable" if state == "gap" and row.status == "unusable" else state,
+        row=row,
+        file=facts.summary.files.get(contrast, ""),
+        figure=figure,
+        model=next((model for model in models if model.contrast == contrast), None),
+        review=facts.reviews.get(str(contrast)),
+    )
+
+
+def _registrations(facts: SessionFacts) -> list[RegistrationLine]:
+    records = {"template": facts.manifest.get("TemplateAlignment")}
+    records |= {str(contrast): facts.entry(contrast).get("registration") for contrast in Contrast}
+    return [_registration_line(name, record) for name, record in records.items() if record and record.get("attempts")]
+
+
+def _registration_line(name: str, record: Mapping[str, Any]) -> RegistrationLine:
+    last = record["attempts"][-1]
+    scores = {
+        score.replace("_", " "): (f"{last['before'].get(score, float('nan')):.3f}", f"{value:.3f}")
+        for score, value in last["after"].items()
+    }
+    return RegistrationLine(name, len(record["attempts"]), scores, record.get("problem", ""))
+
+
+def _mask_method(facts: SessionFacts) -> str:
+    return str(facts.manifest.get("BrainMask", {}).get("method", ""))
+
+
+def _bias_corrected(output_dir: Path, facts: SessionFacts) -> bool:
+    names = [derivatives.preprocessed(facts.folder, contrast) for contrast in Contrast]
+    return any("N4" in read_if_there(output_dir / derivatives.sidecar(name)).get("Description", "") for name in names)
+
+
+def _logs(facts: SessionFacts) -> list[str]:
+    logs = [f"logs/preprocess/{facts.folder}/{facts.name}.log"]
+    return logs + [f"logs/impute/{facts.folder}/{facts.name}_{contrast}.log" for contrast in Contrast]
