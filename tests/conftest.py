@@ -1,11 +1,17 @@
 """Fixtures that several test files share."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,6 +49,41 @@ def real_data() -> Path:
         # patients' images cannot travel with the code; `make test` finds them where they are at hand
         pytest.skip("GLIOFILL_TEST_DATA names no folder of real images")
     return Path(folder)
+
+
+#: no sandbox because the tests may run as root in a container; a software renderer gives WebGL without a graphics card
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Return a headless Chromium of the system; nothing is downloaded."""
+    if os.environ.get("GLIOFILL_NO_BROWSER"):
+        pytest.skip("GLIOFILL_NO_BROWSER leaves the tests of the pages out")
+    names = (os.environ.get("GLIOFILL_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if name and (found := shutil.which(name))), None)
+    if program is None:
+        pytest.fail(
+            "the tests of the pages need Chromium: install it (Debian: apt-get install chromium), name it in "
+            "GLIOFILL_CHROMIUM, or leave them out with GLIOFILL_NO_BROWSER=1",
+            pytrace=False,
+        )
+    from playwright.sync_api import sync_playwright
+
+    # each launch has a profile of its own, which goes with it
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -13,12 +14,16 @@ import pandas as pd
 import pytest
 from nibabel.affines import apply_affine
 from tests.conftest import ROOT, run_gliofill, run_snakemake
+from tests.report.conftest import visiting
 
 from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
 from gliofill.phantom import generate_cohort
 from gliofill.preprocess.rigid import read_matrix
 from gliofill.quality.alignment import dice
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 GAPS = {
     "sub-01": {},
@@ -170,6 +175,32 @@ def test_brain_masks_match_the_truth(bids: Path, output: Path, session: str) -> 
     assert dice(mask.get_fdata() > 0, carried.reshape(mask.shape)) >= 0.95
 
 
+@pytest.mark.parametrize("session", sorted(GAPS))
+def test_page_of_each_session_opens_and_shows_its_images(browser: "Browser", output: Path, session: str) -> None:
+    with visiting(browser, (output / derivatives.session_page(session)).as_uri()) as visit:
+        pictures = visit.page.locator(".pair img").evaluate_all("all => all.map(image => image.naturalWidth)")
+        # four contrasts before and after in three planes, less the gaps; one raw image is damaged
+        gaps = {"sub-02": 1, "sub-03": 1, "sub-04": 1, "sub-05": 4}.get(session, 0)
+        assert len(pictures) == 3 * (8 - gaps) and min(pictures) > 50
+        assert (output / derivatives.session_page(session)).stat().st_size < 1e6
+    assert (output / derivatives.viewer_volumes(session)).stat().st_size < 5e6
+
+
+def test_cohort_page_and_viewer_of_the_run_work(browser: "Browser", output: Path) -> None:
+    with visiting(browser, (output / derivatives.INDEX).as_uri()) as visit:
+        page = visit.page
+        page.get_by_role("combobox", name="FLAIR", exact=True).select_option(label="synthetic")
+        assert page.locator("#matrix-body tr:not(.spacer) th").all_inner_texts() == ["sub-02", "sub-04"]
+        page.get_by_role("link", name="sub-02", exact=True).first.click()
+        page.get_by_role("button", name="Change places").click()
+        page.get_by_role("button", name="Open the viewer").click()
+        page.wait_for_selector("#viewer-canvas[data-ready=yes]", timeout=120_000)
+        where = page.locator("#viewer-place").inner_text()
+        page.get_by_role("slider", name="Down–up").focus()
+        page.keyboard.press("PageUp")
+        page.wait_for_function("text => document.getElementById('viewer-place').innerText !== text", arg=where)
+
+
 def test_raw_dataset_is_untouched(bids: Path, before: dict[str, str], output: Path) -> None:
     assert checksums(bids) == before
 
@@ -193,8 +224,8 @@ def test_installed_wheel_gives_the_same_bytes_from_another_folder_with_fewer_cor
     assert run.returncode == 0, run.stdout + run.stderr
     made = {name: sum_ for name, sum_ in checksums(tmp_path / "out" / "sub-02").items() if not name.endswith(".json")}
     # acquired contrasts, the synthetic one and its uncertainty, mask, lesion; two transforms of each acquired one; a
-    # picture
-    assert len(made) == 3 + 2 + 2 + 6 + 1, sorted(made)
+    # picture; the volumes of the viewer
+    assert len(made) == 3 + 2 + 2 + 6 + 2, sorted(made)
     assert made.items() <= checksums(output / "sub-02").items()
 
 

@@ -163,7 +163,9 @@ def _page_data(
         "pages": [int((output_dir / derivatives.session_page(folder)).is_file()) for folder in order],
         "cells": {c: [names.index(states[folder][c]) for folder in order] for c in map(str, Contrast)},
         "codes": {c: [_code(rows[folder][c]) for folder in order] for c in map(str, Contrast)},
-        "remarks": ["; ".join(_remarks(session, failed[session.folder])) for session in summary.sessions],
+        "remarks": [
+            "; ".join(_remarks(session, rows[session.folder], failed[session.folder])) for session in summary.sessions
+        ],
         "scores": _score_columns(scores, order),
     }
 
@@ -172,8 +174,14 @@ def _code(row: Row) -> str:
     return "" if row.code == "n/a" else row.code
 
 
-def _remarks(session: SessionSummary, failed: list[str]) -> list[str]:
-    return [*failed, *session.warnings, *(f"{c} stays missing: {why}" for c, why in session.gaps.items())]
+def _remarks(session: SessionSummary, rows: Mapping[str, Row], failed: list[str]) -> list[str]:
+    missing = [f"{c} stays missing: {why}" for c, why in session.gaps.items() if session.states[c] == "gap"]
+    replaced = [
+        f"{row.contrast}: acquired image not used, it {row.reason}"
+        for row in rows.values()
+        if row.status == "unusable" and row.action == "impute"
+    ]
+    return [*failed, *session.warnings, *missing, *replaced]
 
 
 def _score_columns(scores: Iterable[Score], order: Mapping[str, int]) -> dict[str, dict[str, list[float | None]]]:

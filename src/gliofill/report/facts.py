@@ -101,6 +101,11 @@ class SessionFacts:
         """What to know before use, the worst first."""
         lines = [f"{failure.step} failed: {failure.reason}" for failure in self.failures]
         lines += self.summary.warnings
+        lines += [
+            f"{contrast}: the acquired image was not used, it {row.reason}; a synthetic one stands in for it"
+            for contrast, row in self.rows.items()
+            if row.status == "unusable" and row.action == "impute"
+        ]
         for contrast, record in self.imputed.items():
             problems = (record.get("Domain") or {}).get("problems", ())
             lines += [f"synthetic {contrast}: {problem}" for problem in problems]

@@ -12,7 +12,7 @@ from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import read_image
-from gliofill.report.facts import SessionFacts
+from gliofill.report.facts import SessionFacts, read_if_there
 from gliofill.report.native import BrainOnTemplate, draw_acquired
 from gliofill.report.pictures import Picture, draw_plane, intensity_limits, outline
 from gliofill.report.view import PLANES, View
@@ -35,7 +35,10 @@ class ContrastFigure:
     after
         The file to use: preprocessed or synthetic.
     uncertainty, uncertainty_limit
-        Map of the half-width of the interval, and the intensity that has the brightest colour.
+        Map of the half-width of the interval, and the intensity that has the brightest colour; no map if the
+        half-width is the same everywhere.
+    uncertainty_note
+        What the half-width means.
     """
 
     before: list[Picture] = field(default_factory=list)
@@ -43,16 +46,28 @@ class ContrastFigure:
     after: list[Picture] = field(default_factory=list)
     uncertainty: list[Picture] = field(default_factory=list)
     uncertainty_limit: float = 0.0
+    uncertainty_note: str = ""
 
 
 @dataclass
 class SessionFigures:
-    """All pictures and volumes of a session; without a brain mask there are only those of the acquired images."""
+    """All pictures and volumes of a session; without a brain mask there are only those of the acquired images.
+
+    Attributes
+    ----------
+    template
+        The template in the same planes.
+    note, centre
+        What the planes go through, and where that is in the viewer's volumes, as shares of their edges.
+    problems
+        Files that could not be drawn.
+    """
 
     contrasts: dict[Contrast, ContrastFigure]
     template: list[Picture] = field(default_factory=list)
     volumes: dict[str, ViewerVolume] = field(default_factory=dict)
     note: str = ""
+    centre: tuple[float, float, float] = (0.5, 0.5, 0.5)
     problems: list[str] = field(default_factory=list)
 
 
@@ -110,6 +125,7 @@ def draw_figures(output_dir: Path, facts: SessionFacts, bids_dir: Path | None) -
             _draw_after(figures, output_dir, facts, contrast, grid)
     if grid is not None:
         figures.note = grid.view.note
+        figures.centre = grid.view.centre_in_box
         figures.template = _draw_template(grid)
         figures.volumes |= dict(_mask_volumes(grid))
     return figures
@@ -162,6 +178,9 @@ def _draw_after(
     if synthetic and uncertain.is_file():
         widths = _read_on(grid, uncertain)
         figure.uncertainty_limit = intensity_limits(widths)[1]
+        figure.uncertainty_note = read_if_there(output_dir / derivatives.sidecar(str(uncertain))).get("Description", "")
+        if np.ptp(widths[grid.brain]) < 1e-3 * figure.uncertainty_limit:
+            return
         scale = (0.0, figure.uncertainty_limit)
         figure.uncertainty = grid.draw(widths, scale, colours=UNCERTAINTY_COLOURS)
         figures.volumes[f"{contrast}-uncertainty"] = grid.volume(

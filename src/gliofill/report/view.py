@@ -47,6 +47,12 @@ class View:
         return tuple(self.box[axis].stop - self.box[axis].start for axis in (1, 2, 2))
 
     @property
+    def centre_in_box(self) -> tuple[float, float, float]:
+        """Where the planes cross, as shares of the edges of the box."""
+        i, j, k = ((c - b.start + 0.5) / (b.stop - b.start) for c, b in zip(self.centre, self.box, strict=True))
+        return i, j, k
+
+    @property
     def note(self) -> str:
         """What the planes go through, for a caption."""
         return "planes through the lesion" if self.shows_lesion else "planes through the middle of the brain"

@@ -83,7 +83,7 @@
   // one change after the other: two at once would leave volumes of both
   function show() {
     turn = turn.then(async () => {
-      const position = nv.volumes.length ? [...nv.scene.crosshairPos] : [0.5, 0.5, 0.5];
+      const position = nv.volumes.length ? [...nv.scene.crosshairPos] : canvas.dataset.start.split(" ").map(Number);
       while (nv.volumes.length) nv.removeVolume(nv.volumes[0]);
       await add(base.value, 1);
       if (over.value && over.value !== base.value) await add(over.value, opacity.value / 100);
