@@ -29,6 +29,7 @@ rule all:
         "logs/verdict.txt",
         # what failed last time is missing, and Snakemake makes it again only if the goal itself asks for it
         rules.status.input,
+        rules.index.input,
 
 
 onerror:

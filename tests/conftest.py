@@ -52,16 +52,10 @@ def real_data() -> Path:
 
 
 #: no sandbox because the tests may run as root in a container; a software renderer gives WebGL without a graphics card
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
+CHROMIUM_OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +75,7 @@ def browser() -> Iterator["Browser"]:
 
     # each launch has a profile of its own, which goes with it
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
+        chromium = driver.chromium.launch(executable_path=program, args=list(CHROMIUM_OPTIONS))
         yield chromium
         chromium.close()
 

@@ -83,9 +83,12 @@ def _tell_of_other_version(output_dir: Path) -> None:
 
 
 def _summarise(output_dir: Path) -> int:
-    """Write and print the tables over the cohort from what is already there; 1 if anything failed."""
+    """Write the tables and the page over the cohort from what is already there, print them; 1 if anything failed."""
+    from gliofill.report.cohort_page import write_cohort_page
+
     summary = summarise(output_dir)
     summary.write(output_dir)
+    write_cohort_page(output_dir)
     print_status(summary)
     return 1 if summary.failures else 0
 

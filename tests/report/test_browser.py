@@ -1,4 +1,4 @@
-"""The pages in headless Chromium: opened from a folder and from a server, sorted, filtered, flickered, walked through."""
+"""The pages in headless Chromium, from a folder and from a server: sorted, filtered, flickered, walked through."""
 
 import functools
 import io

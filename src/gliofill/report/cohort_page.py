@@ -11,7 +11,7 @@ from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
 from gliofill.contrasts import Contrast
 from gliofill.images import write_text
-from gliofill.report.facts import STATES, read_if_there, read_table
+from gliofill.report.facts import STATES, existing_logs, read_if_there, read_table
 from gliofill.report.pages import render
 from gliofill.report.scores import Score, quality_scores, session_scores, write_scores
 from gliofill.report.summary import Failure, SessionSummary, Summary, summarise
@@ -36,7 +36,7 @@ class FailureLine:
     """A failed step, and what the page can link to."""
 
     failure: Failure
-    log: str
+    logs: tuple[str, ...]
     page: str
 
 
@@ -126,7 +126,7 @@ def _failure_lines(output_dir: Path, summary: Summary) -> list[FailureLine]:
         lines.append(
             FailureLine(
                 failure,
-                failure.log if (output_dir / failure.log).is_file() else "",
+                existing_logs(output_dir, failure),
                 page if (output_dir / page).is_file() else "",
             )
         )

@@ -159,6 +159,11 @@ def read_if_there(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
+def existing_logs(output_dir: Path, failure: Failure) -> tuple[str, ...]:
+    """Return the logs of a failed step that are there, relative to the output folder."""
+    return tuple(log for log in (failure.log, failure.slurm_log) if (output_dir / log).is_file())
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """Return the rows of a TSV file, none if there is no such file."""
     if not path.is_file():

@@ -11,7 +11,7 @@ from gliofill.contrasts import Contrast
 from gliofill.images import write_text
 from gliofill.quality.verdict import CODES
 from gliofill.report.citation import methods_text
-from gliofill.report.facts import SessionFacts, read_if_there, read_session
+from gliofill.report.facts import SessionFacts, existing_logs, read_if_there, read_session
 from gliofill.report.figures import ContrastFigure, draw_figures
 from gliofill.report.pages import provide_viewer, render
 from gliofill.report.provenance import ModelFacts, checksums, commands, models_used, package_versions, raw_dataset
@@ -102,6 +102,7 @@ def write_session_page(
         voxel_mm=VOXEL_MM,
         index=derivatives.INDEX,
         logs=[log for log in _logs(facts) if (output_dir / log).is_file()],
+        failure_logs=[existing_logs(output_dir, failure) for failure in facts.failures],
     )
     path = output_dir / derivatives.session_page(folder)
     write_text(path, page)
