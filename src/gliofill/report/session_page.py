@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.coverage import Row
 from gliofill.contrasts import Contrast
 from gliofill.images import write_text
 from gliofill.quality.verdict import CODES
@@ -15,6 +15,7 @@ from gliofill.report.facts import SessionFacts, existing_logs, read_if_there, re
 from gliofill.report.figures import ContrastFigure, draw_figures
 from gliofill.report.pages import provide_viewer, render
 from gliofill.report.provenance import ModelFacts, checksums, commands, models_used, package_versions, raw_dataset
+from gliofill.report.summary import summarise
 from gliofill.report.volumes import VOXEL_MM, write_volumes
 
 
@@ -109,10 +110,10 @@ def write_session_page(
     return path
 
 
-def write_missing_pages(
+def write_failed_pages(
     output_dir: Path, *, bids_dir: Path | None = None, settings: Mapping[str, Any] | None = None
 ) -> list[Path]:
-    """Write the pages of sessions whose jobs began but broke off before their page was due.
+    """Write the pages of sessions of which a step failed after their page was last written, or before it was due.
 
     Returns
     -------
@@ -120,9 +121,12 @@ def write_missing_pages(
         The pages that were written.
     """
     pages = []
-    for folder in dict.fromkeys(row.folder for row in read_coverage(output_dir / derivatives.COVERAGE)):
-        has_begun = (output_dir / "logs" / "preprocess" / folder / f"{folder.replace('/', '_')}.log").is_file()
-        if has_begun and not (output_dir / derivatives.session_page(folder)).is_file():
+    failures = summarise(output_dir).failures
+    for folder in dict.fromkeys(failure.folder for failure in failures):
+        logs = [output_dir / failure.log for failure in failures if failure.folder == folder]
+        failed_at = max((log.stat().st_mtime for log in logs if log.is_file()), default=None)
+        page = output_dir / derivatives.session_page(folder)
+        if failed_at is not None and not (page.is_file() and page.stat().st_mtime >= failed_at):
             pages.append(write_session_page(output_dir, folder, bids_dir=bids_dir, settings=settings))
     return pages
 
