@@ -64,6 +64,7 @@ rule index:
         derivatives.COMPLETE,
         derivatives.FAILURES,
         session_pages,
+        audit_tables,
     output:
         page=report(derivatives.INDEX, caption="../report/index.rst", category="Cohort"),
         scores=derivatives.SCORES,

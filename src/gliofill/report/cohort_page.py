@@ -72,7 +72,9 @@ def write_cohort_page(output_dir: Path) -> Path:
         folder: {row.contrast: row for row in group}
         for folder, group in groupby(read_coverage(output_dir / derivatives.COVERAGE), key=lambda row: row.folder)
     }
-    scores, imputations = _read_records(output_dir, rows)
+    scores, imputations = _read_records(output_dir, summary)
+    chosen = {row.file for contrasts in rows.values() for row in contrasts.values()}
+    scores += quality_scores(output_dir, chosen)
     write_scores(output_dir, scores)
     states = {session.folder: _states(session, rows[session.folder]) for session in summary.sessions}
     page = render(
@@ -101,16 +103,14 @@ def _states(session: SessionSummary, rows: Mapping[str, Row]) -> dict[str, str]:
     }
 
 
-def _read_records(output_dir: Path, rows: Mapping[str, Mapping[str, Row]]) -> tuple[list[Score], list[Imputation]]:
-    scores = list(quality_scores(output_dir))
+def _read_records(output_dir: Path, summary: Summary) -> tuple[list[Score], list[Imputation]]:
+    scores: list[Score] = []
     found: dict[tuple[str, str, str], Imputation] = {}
-    for folder, contrasts in rows.items():
-        planned = [Contrast(name) for name, row in contrasts.items() if row.action == "impute"]
-        imputed = {c: read_if_there(output_dir / derivatives.imputed_qc(folder, c)) for c in planned}
+    for session in summary.sessions:
+        folder, synthetic = session.folder, [c for c, state in session.states.items() if state == "synthetic"]
+        imputed = {c: read_if_there(output_dir / derivatives.imputed_qc(folder, c)) for c in synthetic}
         scores += session_scores(folder, read_if_there(output_dir / derivatives.session_qc(folder)), imputed)
         for contrast, record in imputed.items():
-            if record.get("status") != "ok":
-                continue
             key = (str(contrast), str(record.get("source")), str(record.get("Model")))
             group = found.setdefault(key, Imputation(*key))
             group.sessions += 1

@@ -141,7 +141,7 @@ def read_session(output_dir: Path, folder: str) -> SessionFacts:
         contrast: record
         for contrast in Contrast
         if (record := read_if_there(output_dir / derivatives.imputed_qc(folder, contrast)))
-        and rows[contrast].action == "impute"
+        and summary.states[contrast] == "synthetic"
     }
     return SessionFacts(
         folder,

@@ -1,7 +1,7 @@
 """Numbers that tell how well steps went, session by session: what the cohort page plots, and a table of the same."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from gliofill.contrasts import Contrast
 from gliofill.images import whole_file, write_json
 from gliofill.report.facts import read_table
 
-#: columns of the quality table that name an image and are no score
-_IDENTITY = ("participant_id", "session_id", "contrast", "file")
+#: columns of the quality table that may hold a number and are no score
+_NO_SCORES = ("participant_id", "session_id", "contrast", "file", "value", "threshold")
 
 COLUMNS = {
     "participant_id": "Participant, with sub-.",
@@ -73,15 +73,17 @@ def session_scores(
                 yield Score(*who, str(contrast), f"source: {name.replace('_', ' ')}", float(value))
 
 
-def quality_scores(output_dir: Path) -> Iterator[Score]:
-    """Yield the scores of the raw images, if they were measured."""
+def quality_scores(output_dir: Path, chosen: Collection[str]) -> Iterator[Score]:
+    """Yield the scores of the raw images that were chosen, given by their paths, if they were measured."""
     for row in read_table(output_dir / derivatives.QUALITY):
+        if row["file"] not in chosen:
+            continue
         for name, text in row.items():
             try:
                 value = float(text)
             except (TypeError, ValueError):
                 continue
-            if name not in _IDENTITY and value == value:
+            if name not in _NO_SCORES and value == value:
                 yield Score(row["participant_id"], row.get("session_id", "n/a"), row["contrast"], f"raw: {name}", value)
 
 
