@@ -12,6 +12,7 @@ configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/coverage.smk"
 include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/review.smk"
 include: "workflow/rules/impute.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/report.smk"

@@ -10,8 +10,10 @@ from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.brain import built_in_template, carry_mask
-from gliofill.preprocess.registration import Attempt, Scores, register, resample
+from gliofill.preprocess.registration import Attempt, register
+from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
+from gliofill.preprocess.scoring import Scores
 from gliofill.quality.alignment import dice, mutual_information
 
 

@@ -1,16 +1,17 @@
 """Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar, header."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gliofill import __version__
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.coverage import read_coverage
 from gliofill.bids.origin import acquired_spacing_mm
+from gliofill.bids.review import Outcome, read_manifest, review_session
 from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.errors import GliofillError
-from gliofill.images import read_json, sha256, write_image, write_json
+from gliofill.images import sha256, write_image, write_json
 from gliofill.imputation import Source, judge_source, predict_volume, select_device
 from gliofill.learning.checkpoint import Model, load_model
 from gliofill.models import model_folder
@@ -25,7 +26,8 @@ DEMONSTRATION_WARNING = (
 def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettings) -> dict[str, Any]:
     """Synthesise a contrast of a preprocessed session and write image, sidecar and record.
 
-    If the source contrast failed in preprocessing, nothing is synthesised and the record says so.
+    If the source contrast failed in preprocessing, or was found unusable there, nothing is synthesised and the record
+    says so.
 
     Parameters
     ----------
@@ -46,14 +48,14 @@ def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettin
     Raises
     ------
     GliofillError
-        If no task fills that contrast, the coverage table does not plan it, or the model cannot be used.
+        If no task fills that contrast, neither coverage nor review plan it, or the model cannot be used.
     """
     task = task_filling(target)
     if task is None:
         raise GliofillError(
             f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can"
         )
-    row = _planned(output_dir, folder, target)
+    plan = _planned(output_dir, folder, target)
     model = load_model(model_folder(task, settings), task)
     record: dict[str, Any] = {
         "Session": folder,
@@ -61,38 +63,46 @@ def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettin
         "GliofillVersion": __version__,
         "Model": model.model_id,
     }
-    try:
-        record |= _synthesise(output_dir, folder, model, row.reason, settings)
-    except _SourceFailed as error:
+    source = plan[str(task.source)]
+    if plan[str(target)].action == "impute":
+        record |= _synthesise(output_dir, folder, model, plan, settings)
+    else:
         _remove_earlier(output_dir, folder, target)
-        record |= {"status": "failed", "reason": str(error)}
+        status = "failed" if source.status == "failed" else "gap"
+        what = "failed in preprocessing" if source.status == "failed" else f"is {source.status}"
+        record |= {"status": status, "reason": f"its source {task.source} {what}: {source.reason}"}
     write_json(output_dir / derivatives.imputed_qc(folder, target), record)
     return record
 
 
-class _SourceFailed(GliofillError):
-    """The source contrast did not come out of preprocessing: a gap that is recorded, not an error of this step."""
-
-
-def _planned(output_dir: Path, folder: str, target: Contrast) -> Row:
+def _planned(output_dir: Path, folder: str, target: Contrast) -> dict[str, Outcome]:
+    """Return the outcome of every contrast of a session whose target is, or was at coverage, to be synthesised."""
     path = output_dir / derivatives.COVERAGE
-    for row in read_coverage(path):
-        if row.folder == folder and row.contrast == target:
-            if row.action != "impute":
-                raise GliofillError(
-                    f"{folder} {target}: {path} does not plan to synthesise it ({row.status}; {row.reason})"
-                )
-            return row
-    raise GliofillError(f"{path}: has no session {folder}")
+    rows = {row.contrast: row for row in read_coverage(path) if row.folder == folder}
+    if not rows:
+        raise GliofillError(f"{path}: has no session {folder}")
+    outcomes = {o.contrast: o for o in review_session(rows.values(), read_manifest(output_dir, folder))}
+    if "impute" not in (rows[target].action, outcomes[target].action):
+        outcome = outcomes[target]
+        raise GliofillError(
+            f"{folder} {target}: neither {path} nor the review plan to synthesise it "
+            f"({outcome.status}; {outcome.reason})"
+        )
+    return outcomes
 
 
-def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings: ImputeSettings) -> dict[str, Any]:
+def _why(outcome: Outcome) -> str:
+    """Return why an image is synthetic, for its sidecar."""
+    if outcome.status != "unusable":
+        return outcome.reason
+    return f"the acquired {outcome.contrast} is unusable: {outcome.reason}"
+
+
+def _synthesise(
+    output_dir: Path, folder: str, model: Model, plan: Mapping[str, Outcome], settings: ImputeSettings
+) -> dict[str, Any]:
     source, target = model.task.source, model.task.target
-    state = read_json(output_dir / derivatives.session_qc(folder))["Contrasts"].get(
-        str(source), {"status": "failed", "reason": "was not preprocessed"}
-    )
-    if state["status"] == "failed":
-        raise _SourceFailed(f"its source {source} failed in preprocessing: {state['reason']}")
+    why, state = _why(plan[str(target)]), plan[str(source)]
     source_name, name = derivatives.preprocessed(folder, source), derivatives.imputed(folder, target)
     image = Source.read(output_dir / source_name, output_dir / derivatives.brain_mask(folder))
     device = select_device(settings.device)
@@ -123,18 +133,18 @@ def _synthesise(output_dir: Path, folder: str, model: Model, why: str, settings:
         "status": "ok",
         "reason": why,
         "source": str(source),
-        "source_state": state["status"],
+        "source_state": state.status,
         "demonstration": model.is_demonstration,
         "Domain": domain,
         "files": {file: sha256(output_dir / file) for file in files},
     }
 
 
-def _sidecar(model: Model, source_name: str, why: str, state: dict[str, Any], outside: Sequence[str]) -> dict[str, Any]:
+def _sidecar(model: Model, source_name: str, why: str, state: Outcome, outside: Sequence[str]) -> dict[str, Any]:
     source, target = model.task.source, model.task.target
     warnings = [DEMONSTRATION_WARNING] if model.is_demonstration else []
-    if state["status"] == "flagged":
-        warnings.append(f"The source {source} is flagged: {state['reason']}")
+    if state.status == "flagged":
+        warnings.append(f"The source {source} is {state.status}: {state.reason}")
     warnings += outside
     return {
         "Description": f"Synthetic {target}, predicted from the acquired {source}; not an acquired image",

@@ -64,6 +64,21 @@ class Head:
     affine: NDArray[np.float64]
 
 
+def tissue_probabilities() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return white matter, grey matter and brain mask of the ICBM 2009a symmetric brain, on its 1 mm grid.
+
+    Returns
+    -------
+    white, grey
+        ndarray, shape (197, 233, 189), float32 in [0, 1].
+    brain
+        ndarray, shape (197, 233, 189), bool; the fluid inside it included.
+    """
+    white = datasets.load_mni152_wm_template(resolution=1).get_fdata(dtype=np.float32)
+    grey = datasets.load_mni152_gm_template(resolution=1).get_fdata(dtype=np.float32)
+    return white, grey, np.asarray(datasets.load_mni152_brain_mask(resolution=1).dataobj) > 0
+
+
 @cache
 def built_in_head() -> Head:
     """Grow the head around the ICBM 2009a symmetric brain, on its 1 mm grid of 197 x 233 x 189 voxels.
@@ -73,11 +88,8 @@ def built_in_head() -> Head:
     Head
         The arrays are shared by all callers and read-only.
     """
-    mask_image = datasets.load_mni152_brain_mask(resolution=1)
-    brain = np.asarray(mask_image.dataobj) > 0
-    affine = np.asarray(mask_image.affine, dtype=np.float64)
-    white = datasets.load_mni152_wm_template(resolution=1).get_fdata(dtype=np.float32)
-    grey = datasets.load_mni152_gm_template(resolution=1).get_fdata(dtype=np.float32)
+    white, grey, brain = tissue_probabilities()
+    affine = np.asarray(datasets.load_mni152_brain_mask(resolution=1).affine, dtype=np.float64)
     distance = _distance_mm(brain)
     fractions = _shells(distance, affine)
     fractions |= _brain_tissues(white, grey, fractions.pop("inside"))

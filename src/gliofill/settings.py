@@ -168,6 +168,7 @@ class Settings:
     exclude_participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     bids_filter: Mapping[str, Any] = field(default_factory=dict)
+    review_table: Path | None = None
     usability: UsabilitySettings = field(default_factory=UsabilitySettings)
     preprocess: PreprocessSettings = PreprocessSettings()
     impute: ImputeSettings = field(default_factory=ImputeSettings)
@@ -260,6 +261,8 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         plain[name] = section(**_frozen(plain.get(name, {})))
     for key in ("bids_dir", "output_dir"):
         plain[key] = ((start or Path.cwd()) / Path(plain[key]).expanduser()).resolve()
+    table = plain.get("review_table")
+    plain["review_table"] = ((start or Path.cwd()) / Path(table).expanduser()).resolve() if table else None
     return Settings(**plain)
 
 

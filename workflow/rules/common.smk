@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import psutil
@@ -9,7 +10,9 @@ from snakemake.exceptions import WorkflowError
 
 from gliofill import __version__
 from gliofill.bids import derivatives
+from gliofill.bids.decisions import Decisions, read_decisions
 from gliofill.bids.description import check_output
+from gliofill.bids.review import read_late_fillings
 from gliofill.bids.state import record_dataset_state
 from gliofill.bids.worklist import read_worklist
 from gliofill.contrasts import TASKS, Contrast, find_task, task_filling
@@ -27,6 +30,9 @@ START = Path(os.environ["GLIOFILL_START"])
 try:
     SETTINGS = parse_config(config, START)
     check_output(SETTINGS.bids_dir, SETTINGS.output_dir)
+    DECISIONS = (
+        read_decisions(SETTINGS.review_table) if SETTINGS.review_table else Decisions()
+    )
     MODELS = {
         task: model_checksum(task, SETTINGS.impute)
         for task in TASKS
@@ -82,6 +88,13 @@ STEP_SETTINGS = json.dumps(
         "impute": json.loads(SETTINGS.impute.to_json()),
     }
 )
+REVIEW_TABLE = (
+    f"--review-table {shlex.quote(str(SETTINGS.review_table))}"
+    if SETTINGS.review_table
+    else ""
+)
+#: changes when the table's content does, not when it is touched
+DECISIONS_STATE = sha256(SETTINGS.review_table) if SETTINGS.review_table else ""
 WORK_DIR = SETTINGS.work_dir and str(Path(SETTINGS.work_dir).expanduser().resolve())
 
 
@@ -172,6 +185,31 @@ def audit_parts(wildcards):
         derivatives.audit_part(task, table)
         for task in audited_tasks()
         for table in (derivatives.AUDIT_METRICS, derivatives.AUDIT_SESSIONS)
+    ]
+
+
+def late_fillings():
+    """Return what is to be synthesised because it was found unusable after registration, by session."""
+    checkpoints.coverage.get()
+    checkpoints.review.get()
+    return read_late_fillings(SETTINGS.output_dir / derivatives.REVIEW)
+
+
+def late_records_of(folder):
+    return [
+        derivatives.imputed_qc(folder, contrast)
+        for contrast in late_fillings().get(folder, ())
+    ]
+
+
+def late_records(wildcards):
+    return [record for folder in late_fillings() for record in late_records_of(folder)]
+
+
+def late_pages(wildcards):
+    return [
+        f"logs/redraw/{folder.split('/')[0]}/{folder.replace('/', '_')}.txt"
+        for folder in late_fillings()
     ]
 
 

@@ -14,6 +14,7 @@ rule impute:
     params:
         settings=literal(SETTINGS.impute.to_json()),
         model=lambda wildcards: MODELS[task_filling(Contrast(wildcards.contrast))],
+        decisions=lambda wildcards: DECISIONS.of_session(wildcards.folder),
         version=__version__,
     shell:
         "gliofill impute . {wildcards.folder} {wildcards.contrast} --settings {params.settings:q} "

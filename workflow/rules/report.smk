@@ -27,6 +27,7 @@ rule report:
         folder=page_session,
         bids_dir=literal(BIDS_DIR),
         settings=literal(STEP_SETTINGS),
+        decisions=lambda wildcards: DECISIONS.of_session(page_session(wildcards)),
         version=__version__,
     shell:
         "gliofill report . {params.folder} --bids-dir {params.bids_dir:q} --settings {params.settings:q} >{log} 2>&1"
@@ -38,6 +39,8 @@ rule status:
         derivatives.COVERAGE,
         session_records,
         imputation_records,
+        derivatives.REVIEW,
+        late_records,
     output:
         complete=report(
             derivatives.COMPLETE, caption="../report/complete.rst", category="Cohort"
@@ -64,6 +67,7 @@ rule index:
         derivatives.COMPLETE,
         derivatives.FAILURES,
         session_pages,
+        late_pages,
         audit_tables,
     output:
         page=report(derivatives.INDEX, caption="../report/index.rst", category="Cohort"),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gliofill.bids.decisions import Decisions
 from gliofill.bids.scan import explain_choice
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.dataset import Dataset, Scan, Session
@@ -34,7 +35,16 @@ COLUMNS: dict[str, Any] = {
     "file": "The chosen image, relative to the raw dataset; n/a if there is none.",
     "choice": "Why this file was chosen among the candidates.",
     "warnings": "What was odd about the chosen file.",
+    "fallback": "Contrast that it would be synthesised from if it is found unusable later; n/a if there is no model.",
+    "reviewer": "yes or no if a reviewer decided on this contrast; n/a if not.",
+    "reviewer_reason": "The reviewer's reason; n/a if there is none.",
 }
+
+#: states of a contrast that others can be synthesised from
+USABLE = ("ok", "flagged")
+#: reason of an image that nothing speaks against
+ACQUIRED = "acquired"
+NO_DECISIONS = Decisions()
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,9 @@ class Row:
     file: str = "n/a"
     choice: str = "n/a"
     warnings: str = "n/a"
+    fallback: str = "n/a"
+    reviewer: str = "n/a"
+    reviewer_reason: str = "n/a"
 
     @property
     def folder(self) -> str:
@@ -129,6 +142,7 @@ def cover(
     settings: UsabilitySettings,
     *,
     fillable: frozenset[Contrast],
+    decisions: Decisions = NO_DECISIONS,
 ) -> list[Row]:
     """Judge every contrast of every session and plan what happens to it.
 
@@ -142,9 +156,15 @@ def cover(
         What counts as unusable.
     fillable
         Contrasts that a model is configured for.
+    decisions
+        What a reviewer decided, over the verdicts.
     """
     verdicts = judge_scans(dataset, measurements, settings)
-    return [row for session in dataset.sessions for row in _cover_session(dataset.root, session, verdicts, fillable)]
+    return [
+        row
+        for session in dataset.sessions
+        for row in _cover_session(dataset.root, session, verdicts, fillable, decisions)
+    ]
 
 
 def judge_scans(
@@ -170,10 +190,23 @@ def judge_scans(
 
 
 def _cover_session(
-    root: Path, session: Session, verdicts: dict[Path, Verdict | None], fillable: frozenset[Contrast]
+    root: Path,
+    session: Session,
+    verdicts: dict[Path, Verdict | None],
+    fillable: frozenset[Contrast],
+    decisions: Decisions,
 ) -> Iterator[Row]:
-    chosen = {contrast: _choose(session.candidates(contrast), verdicts) for contrast in Contrast}
-    usable = {contrast for contrast, (scan, problem, _) in chosen.items() if scan and not problem}
+    judged = {contrast: _choose(session.candidates(contrast), verdicts) for contrast in Contrast}
+    chosen = {
+        contrast: (scan, decision.overrule(problem), choice)
+        if scan and (decision := decisions.find(session.folder, contrast))
+        else (scan, problem, choice)
+        for contrast, (scan, problem, choice) in judged.items()
+    }
+    states = {
+        str(contrast): "missing" if scan is None else "unusable" if problem else "ok"
+        for contrast, (scan, problem, _) in chosen.items()
+    }
     for contrast, (scan, problem, choice) in chosen.items():
         identity = (f"sub-{session.participant}", f"ses-{session.session}" if session.session else "n/a", str(contrast))
         found = (
@@ -187,32 +220,57 @@ def _cover_session(
         )
         if problem:
             found |= {"code": problem.code, "value": _cell(problem.value), "threshold": _cell(problem.threshold)}
-        if contrast in usable:
-            yield Row(*identity, "ok", "use", reason="acquired", **found)
+        found |= _decided(decisions, session.folder, contrast)
+        has_model = contrast in fillable
+        if states[contrast] == "ok":
+            overruled = judged[contrast][1]
+            doubt = f"used because a reviewer decided so, although the image {overruled.sentence}" if overruled else ""
+            fallback = str(task.source) if has_model and (task := task_filling(contrast)) else "n/a"
+            yield Row(*identity, "ok", "use", reason=doubt or ACQUIRED, fallback=fallback, **found)
             continue
-        status, why = ("unusable", problem.sentence) if problem else ("missing", "no such image in the dataset")
-        task = task_filling(contrast)
-        if task is None:
-            yield Row(*identity, status, reason=f"{why}; {contrast} cannot be synthesised honestly", **found)
-        elif contrast not in fillable:
-            yield Row(*identity, status, reason=f"{why}; no model is configured for {task.name}", **found)
-        elif task.source not in usable:
-            yield Row(
-                *identity,
-                status,
-                reason=f"{why}; its source {task.source} is {_state(chosen[task.source][0])}",
-                **found,
-            )
-        else:
-            yield Row(*identity, status, "impute", str(task.source), why, **found)
+        why = problem.sentence if problem else "no such image in the dataset"
+        action, source, reason = plan_gap(contrast, why, has_model, states)
+        yield Row(*identity, states[contrast], action, source, reason, **found)
+
+
+def _decided(decisions: Decisions, folder: str, contrast: Contrast) -> dict[str, str]:
+    decision = decisions.find(folder, contrast)
+    return {"reviewer": decision.answer, "reviewer_reason": decision.reason} if decision else {}
+
+
+def plan_gap(contrast: Contrast, why: str, has_model: bool, states: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return action, source and reason for a contrast that is missing or unusable.
+
+    Parameters
+    ----------
+    contrast
+        The contrast that is lacking.
+    why
+        What is wrong with it.
+    has_model
+        Whether a model is configured that fills it.
+    states
+        State of each contrast of the session; those in `USABLE` can be synthesised from.
+
+    Examples
+    --------
+    >>> plan_gap(Contrast.FLAIR, "no such image", True, {"T2w": "ok"})
+    ('impute', 'T2w', 'no such image')
+    >>> plan_gap(Contrast.FLAIR, "no such image", True, {"T2w": "missing"})
+    ('gap', 'n/a', 'no such image; its source T2w is missing')
+    """
+    task = task_filling(contrast)
+    if task is None:
+        return "gap", "n/a", f"{why}; {contrast} cannot be synthesised honestly"
+    if not has_model:
+        return "gap", "n/a", f"{why}; no model is configured for {task.name}"
+    if states[task.source] not in USABLE:
+        return "gap", "n/a", f"{why}; its source {task.source} is {states[task.source]}"
+    return "impute", str(task.source), why
 
 
 def _cell(number: float | None) -> str:
     return "n/a" if number is None else f"{number:.6g}"
-
-
-def _state(scan: Scan | None) -> str:
-    return "unusable" if scan else "missing"
 
 
 def _choose(

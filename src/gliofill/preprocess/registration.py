@@ -13,57 +13,75 @@ from numpy.typing import NDArray
 from gliofill.errors import GliofillError
 from gliofill.preprocess.brain import grow
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
-from gliofill.quality.alignment import dice, mutual_information
-
-#: scores are computed on voxels of this size
-SCORE_SPACING_MM = 3.0
-#: a registration below these is tried again, then flagged
-LEAST_HEAD_OVERLAP = 0.75
-LEAST_BRAIN_IN_FIELD = 0.85
-#: share of the start's mutual information that the result must keep: of images that lie on each other already, the best
-#: motion is none, and the score of a shift by a tenth of a voxel is up to 4 % lower by interpolation alone
-LEAST_KEPT_INFORMATION = 0.95
-#: an image with more zeros than the rest of this has an empty background; acquired air is noise
-MOST_OCCUPIED = 0.7
+from gliofill.preprocess.scoring import Scorer, Scores
 
 
 @dataclass(frozen=True)
-class Scores:
-    """How well a moving image lies on the fixed one.
+class Limits:
+    """Scores below which a registration is tried again, then flagged.
 
     Attributes
     ----------
-    mutual_information
-        Inside the brain, in nats; higher is better.
-    head_overlap
-        Dice of the two foregrounds inside the moving image's field of view.
-    brain_in_field
-        Share of the brain that the moving image shows.
+    head_overlap, brain_in_field, peak
+        See `gliofill.preprocess.scoring.Scores`.
+    kept_information
+        Share of the start's mutual information that the result must keep: of images that lie on each other already, the
+        best motion is none, and the score of a shift by a tenth of a voxel is up to 4 % lower by interpolation alone.
     """
 
-    mutual_information: float
     head_overlap: float
     brain_in_field: float
+    peak: float
+    kept_information: float = 0.95
+
+
+#: between contrasts of a session; what lies 4 mm off has a peak of 1.0 to 2.2, what is aligned 2 to 8
+CONTRAST_LIMITS = Limits(head_overlap=0.75, brain_in_field=0.85, peak=1.2)
+#: to the template, whose brain is that of nobody: shrunken brains overlap less, and the peak is 1.07 to 1.4
+TEMPLATE_LIMITS = Limits(head_overlap=0.65, brain_in_field=0.85, peak=1.02)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One optimisation: where it started, and what came out."""
+    """One optimisation: where it started, and what came out.
+
+    Attributes
+    ----------
+    start
+        Name of the start.
+    before, after
+        Scores of the start and of the result.
+    matrix
+        The result, shape (4, 4).
+    limits
+        What the result is measured by.
+    """
 
     start: str
     before: Scores
     after: Scores
     matrix: NDArray[np.float64]
+    limits: Limits = CONTRAST_LIMITS
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether another start may lead elsewhere; a slight loss of information is no reason to look for one."""
+        scores, limits = self.after, self.limits
+        is_outside = scores.brain_in_field < limits.brain_in_field or scores.head_overlap < limits.head_overlap
+        return is_outside or scores.peak < limits.peak
 
     @property
     def problem(self) -> str:
         """Why the result is not to be trusted; empty if nothing speaks against it."""
-        if self.after.brain_in_field < LEAST_BRAIN_IN_FIELD:
-            return f"only {self.after.brain_in_field:.0%} of the brain lies in the field of view"
-        if self.after.head_overlap < LEAST_HEAD_OVERLAP:
-            return f"the heads overlap by {self.after.head_overlap:.2f} only (Dice; {LEAST_HEAD_OVERLAP} is needed)"
-        if self.after.mutual_information < LEAST_KEPT_INFORMATION * self.before.mutual_information:
+        scores, limits = self.after, self.limits
+        if scores.brain_in_field < limits.brain_in_field:
+            return f"only {scores.brain_in_field:.0%} of the brain lies in the field of view"
+        if scores.head_overlap < limits.head_overlap:
+            return f"the heads overlap by {scores.head_overlap:.2f} only (Dice; {limits.head_overlap} is needed)"
+        if scores.mutual_information < limits.kept_information * self.before.mutual_information:
             return "mutual information fell during registration"
+        if scores.peak < limits.peak:
+            return f"moved by a centimetre it fits nearly as well ({scores.peak:.2f} times; {limits.peak} is needed)"
         return ""
 
     def as_mapping(self) -> dict[str, Any]:
@@ -83,7 +101,15 @@ class Registration:
     @property
     def best(self) -> Attempt:
         """An attempt without problem, else the one with the most mutual information."""
-        return max(self.attempts, key=lambda attempt: (not attempt.problem, attempt.after.mutual_information))
+        return max(
+            self.attempts,
+            key=lambda a: (not a.problem, not a.is_misplaced, a.after.mutual_information),
+        )
+
+    @property
+    def best_index(self) -> int:
+        """Position of the best attempt."""
+        return next(i for i, attempt in enumerate(self.attempts) if attempt is self.best)
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -92,7 +118,12 @@ class Registration:
 
 
 def register(
-    fixed: ants.ANTsImage, brain: ants.ANTsImage, moving: ants.ANTsImage, *, fine: bool = True
+    fixed: ants.ANTsImage,
+    brain: ants.ANTsImage,
+    moving: ants.ANTsImage,
+    *,
+    fine: bool = True,
+    limits: Limits = CONTRAST_LIMITS,
 ) -> Registration:
     """Find the rigid motion between two images of one head by Mattes mutual information inside the brain.
 
@@ -109,6 +140,8 @@ def register(
         Image to be brought onto it, with or without scalp.
     fine
         Also optimise at full resolution; without it about 0.3 mm are lost and a third of the time is needed.
+    limits
+        What a result is measured by before another start is tried.
 
     Raises
     ------
@@ -123,19 +156,17 @@ def register(
         raise GliofillError("registration: the brain mask of the reference is empty")
     region = grow(brain, 4.0)
     cropped, cropped_region = ants.crop_image(fixed, region), ants.crop_image(region, region)
-    scorer = _Scorer(fixed, brain, moving)
+    scorer = Scorer(fixed, brain, moving)
     attempts: list[Attempt] = []
     for name, start in scorer.starts():
         matrix = _optimise(cropped, cropped_region, moving, start=start, fine=fine)
-        attempts.append(Attempt(name, scorer(start), scorer(matrix), matrix))
+        attempts.append(Attempt(name, scorer(start), scorer(matrix), matrix, limits))
         if not attempts[-1].problem:
             break
+        # the last start is looked for only when all before it led astray: finding it takes seconds
+        if len(attempts) == 2 and not all(attempt.is_misplaced for attempt in attempts):
+            break
     return Registration(tuple(attempts))
-
-
-def _coarsen(image: ants.ANTsImage) -> ants.ANTsImage:
-    spacing = [max(edge, SCORE_SPACING_MM) for edge in image.spacing]
-    return ants.resample_image(image, spacing, use_voxels=False, interp_type=0)
 
 
 def _optimise(
@@ -166,69 +197,3 @@ def _optimise(
         for file in reversed(result["fwdtransforms"]):
             matrix = read_matrix(file) @ matrix
     return check_rigid(matrix, "registration")
-
-
-class _Scorer:
-    """Scores one moving image against one fixed image for any transform, on coarse voxels."""
-
-    def __init__(self, fixed: ants.ANTsImage, brain: ants.ANTsImage, moving: ants.ANTsImage) -> None:
-        self.fixed, self.moving = _coarsen(fixed), _coarsen(moving)
-        self.brain = ants.resample_image_to_target(brain, self.fixed, interp_type="nearestNeighbor").numpy() > 0
-        self.fixed_head, self.moving_head = _foreground(self.fixed), _foreground(self.moving)
-        self.field = self.moving.new_image_like(np.ones(self.moving.shape, dtype=np.float32))
-
-    def starts(self) -> list[tuple[str, NDArray[np.float64]]]:
-        """Return the initial transforms, the most promising first."""
-        shift = np.eye(4)
-        shift[:3, 3] = _centre(self.moving_head) - _centre(self.fixed_head)
-        starts = [("header", np.eye(4)), ("centre of mass", shift)]
-        return sorted(starts, key=lambda start: -self(start[1]).mutual_information)
-
-    def __call__(self, matrix: NDArray[np.float64]) -> Scores:
-        images = (self.moving, self.moving_head, self.field)
-        image, head, field = (resample(each, self.fixed, matrix).numpy() for each in images)
-        in_field = field > 0.5
-        return Scores(
-            mutual_information(self.fixed.numpy(), image, self.brain),
-            dice((self.fixed_head.numpy() > 0) & in_field, (head > 0.5) & in_field),
-            float((self.brain & in_field).sum() / max(self.brain.sum(), 1)),
-        )
-
-
-def _foreground(image: ants.ANTsImage) -> ants.ANTsImage:
-    """Return the mask of the head: where air is exactly 0, as in stripped images, everything else."""
-    occupied = image.numpy() != 0
-    if occupied.mean() < MOST_OCCUPIED:
-        return image.new_image_like(occupied.astype(np.float32))
-    return ants.get_mask(image)
-
-
-def _centre(mask: ants.ANTsImage) -> NDArray[np.float64]:
-    """Return the centre of a mask in RAS millimetres."""
-    return np.asarray(ants.get_center_of_mass(mask)) * (-1, -1, 1)
-
-
-def resample(
-    image: ants.ANTsImage, grid: ants.ANTsImage, matrix: NDArray[np.float64], *, interpolation: str = "linear"
-) -> ants.ANTsImage:
-    """Bring an image onto another grid in one interpolation.
-
-    Parameters
-    ----------
-    image
-        Native image.
-    grid
-        Image whose grid the result has.
-    matrix
-        Maps RAS points of the grid's space to RAS points of the image's space.
-    interpolation
-        ``linear``; ``sinc``, windowed and clipped to the image's own range; ``nearest``, for labels only.
-    """
-    names = {"linear": "linear", "sinc": "lanczosWindowedSinc", "nearest": "nearestNeighbor"}
-    with tempfile.TemporaryDirectory(prefix="gliofill-resample-") as scratch:
-        file = Path(scratch) / "transform.txt"
-        write_matrix(file, matrix)
-        result = ants.apply_transforms(grid, image, [str(file)], interpolator=names[interpolation])
-    if interpolation == "sinc":
-        result = result.new_image_like(np.clip(result.numpy(), image.min(), image.max()))
-    return result

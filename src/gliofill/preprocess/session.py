@@ -123,7 +123,14 @@ class _Publisher:
         if self.plan.lesion is not None:
             manifest["Lesion"] = self._publish_lesion()
         manifest["Problems"] = list(self.plan.problems)
-        return manifest
+        return self._judged(manifest, mask)
+
+    def _judged(self, manifest: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
+        from gliofill.preprocess.judgement import judge_session  # nilearn takes seconds to load
+
+        files = {contrast: resampled(self.scratch, contrast) for contrast in self.plan.images}
+        images = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
+        return judge_session(manifest, images, mask)
 
     def _failed(self, contrast: Contrast) -> dict[str, Any]:
         """Find the failed step that this contrast waited for."""
@@ -162,8 +169,6 @@ class _Publisher:
         entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
         if scores.is_file():
             entry["registration"] = _read_scores(scores)
-            if entry["registration"]["problem"]:
-                entry |= {"status": "flagged", "reason": f"registration: {entry['registration']['problem']}"}
         return {**entry, "files": self._checksums(name, forward, inverse)}
 
     def _description(self, contrast: Contrast) -> str:

@@ -11,7 +11,8 @@ from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.preprocess import brain
 from gliofill.preprocess.bias import correct_bias
-from gliofill.preprocess.registration import Registration, register, resample
+from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
+from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix, write_matrix
 
 #: one thread per step: results do not depend on how many cores a session gets, and contrasts run side by side instead
@@ -64,13 +65,15 @@ def align_to_template(reference: Path, mask: Path, out: Path, *, contrast: Contr
     """Write the rigid transform from the reference to the template, and its scores beside it as JSON."""
     image, brain_mask = ants.image_read(str(reference)), ants.image_read(str(mask))
     template, template_brain = brain.built_in_template(contrast)
-    _write_registration(register(template * template_brain, template_brain, image * brain_mask, fine=False), out)
+    result = register(template * template_brain, template_brain, image * brain_mask, fine=False, limits=TEMPLATE_LIMITS)
+    _write_registration(result, out)
 
 
 def _write_registration(result: Registration, out: Path) -> None:
     write_matrix(out, result.matrix)
     content: dict[str, Any] = {
         "problem": result.best.problem,
+        "best": result.best_index,
         "attempts": [attempt.as_mapping() for attempt in result.attempts],
     }
     out.with_suffix(".json").write_text(json.dumps(content))

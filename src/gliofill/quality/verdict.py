@@ -25,6 +25,10 @@ CODES = {
     "spikes": "Stripes of one period lie over a slice: an outlier in k-space.",
     "noise": "Too much noise for the signal.",
     "blur": "Far less resolution than the voxels claim.",
+    "wrong-contrast": "The tissues look like those of another contrast than the name says.",
+    "registration-failed": "The image could not be aligned with its session, or the session with the template.",
+    "mask-failed": "The brain mask of the session is not that of a brain.",
+    "reviewer": "A reviewer decided so; the reason is the reviewer's.",
 }
 
 

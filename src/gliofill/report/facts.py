@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.review import review_session
 from gliofill.contrasts import Contrast
 from gliofill.images import read_json
 from gliofill.report.summary import Failure, SessionSummary, summarise_session
@@ -45,7 +46,7 @@ class SessionFacts:
     imputed
         Record of each imputation that finished, by contrast.
     reviews
-        Rows of the table of reviewed contrasts, if that table exists.
+        Rows of the review table, by contrast.
     """
 
     folder: str
@@ -101,11 +102,6 @@ class SessionFacts:
         """What to know before use, the worst first."""
         lines = [f"{failure.step} failed: {failure.reason}" for failure in self.failures]
         lines += self.summary.warnings
-        lines += [
-            f"{contrast}: the acquired image was not used, it {row.reason}; a synthetic one stands in for it"
-            for contrast, row in self.rows.items()
-            if row.status == "unusable" and row.action == "impute"
-        ]
         for contrast, record in self.imputed.items():
             problems = (record.get("Domain") or {}).get("problems", ())
             lines += [f"synthetic {contrast}: {problem}" for problem in problems]
@@ -143,15 +139,10 @@ def read_session(output_dir: Path, folder: str) -> SessionFacts:
         if (record := read_if_there(output_dir / derivatives.imputed_qc(folder, contrast)))
         and summary.states[contrast] == "synthetic"
     }
-    return SessionFacts(
-        folder,
-        rows,
-        summary,
-        failures,
-        read_if_there(output_dir / derivatives.session_qc(folder)),
-        imputed,
-        {row["contrast"]: row for row in read_table(output_dir / derivatives.REVIEW) if _is_of(row, folder)},
-    )
+    manifest = read_if_there(output_dir / derivatives.session_qc(folder))
+    # worked out from the session's own records: its page does not wait for the table over the cohort
+    reviews = {outcome.contrast: asdict(outcome) for outcome in review_session(list(rows.values()), manifest)}
+    return SessionFacts(folder, rows, summary, failures, manifest, imputed, reviews)
 
 
 def read_if_there(path: Path) -> dict[str, Any]:
@@ -170,11 +161,6 @@ def read_table(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
-
-
-def _is_of(row: Mapping[str, str], folder: str) -> bool:
-    participant, _, session = folder.partition("/")
-    return row.get("participant_id") == participant and row.get("session_id", "n/a") == (session or "n/a")
 
 
 def _number(value: Any) -> str:

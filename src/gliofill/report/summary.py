@@ -1,7 +1,7 @@
 """What became of every session: which four files to use, which of them are synthetic, and what failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.review import NOT_FINISHED, Outcome, read_manifest, review_session
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, whole_file, write_json
@@ -23,6 +24,7 @@ COLUMNS = {
     },
     "synthetic": "Contrasts whose file is synthetic, separated by commas; n/a if none is.",
     "gaps": "Contrasts that stay missing, each with the reason; n/a if none does.",
+    "unusable": "Acquired images that exist and should not be used, each with the reason; n/a if none.",
     "complete": "Whether all four files are there.",
     "warnings": "What to look at before use; n/a if nothing.",
 }
@@ -59,6 +61,8 @@ class SessionSummary:
         Relative to the output folder, for contrasts that have one.
     gaps
         Reason for each contrast without file.
+    unusable
+        Reason for each contrast whose acquired image should not be used; it may have a synthetic file, or none.
     warnings
         Sentences.
     """
@@ -68,6 +72,7 @@ class SessionSummary:
     files: Mapping[Contrast, str]
     gaps: Mapping[Contrast, str]
     warnings: tuple[str, ...]
+    unusable: Mapping[Contrast, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,49 +148,52 @@ def summarise_session(output_dir: Path, folder: str) -> tuple[SessionSummary, tu
 
 
 def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[SessionSummary, list[Failure]]:
-    manifest = _read_if_there(output_dir / derivatives.session_qc(folder))
+    manifest = read_manifest(output_dir, folder)
     states: dict[Contrast, str] = {}
     files: dict[Contrast, str] = {}
     gaps: dict[Contrast, str] = {}
+    unusable: dict[Contrast, str] = {}
     warnings: list[str] = list(manifest.get("Problems", ()))
     failures: list[Failure] = []
-    for row in rows:
-        contrast = Contrast(row.contrast)
-        step, record, name = _outcome(output_dir, row, manifest)
-        if row.action == "gap":
-            states[contrast], gaps[contrast] = "gap", row.reason
-        elif record["status"] == "failed":
+    for outcome in review_session(rows, manifest):
+        contrast = Contrast(outcome.contrast)
+        step, record, name = _result(output_dir, outcome)
+        if outcome.status == "unusable":
+            unusable[contrast] = outcome.reason
+        if outcome.status == "unusable" and outcome.action == "impute":
+            warnings.append(
+                f"{contrast}: the acquired image is unusable, it {outcome.reason}; a synthetic one stands in for it"
+            )
+        if record["status"] == "failed":
             states[contrast], gaps[contrast] = "failed", record["reason"]
             logs = _logs(output_dir, step, folder, contrast)
             failures.append(Failure(folder, f"{step} {contrast}", record["reason"], *logs))
+        elif outcome.action == "gap" or record["status"] == "gap":
+            states[contrast], gaps[contrast] = "gap", record["reason"]
         else:
-            states[contrast] = {"use": "acquired", "impute": "synthetic"}[row.action]
+            states[contrast] = {"use": "acquired", "impute": "synthetic"}[outcome.action]
             files[contrast] = name
-            if record["status"] == "flagged":
+            if outcome.status == "flagged":
                 states[contrast] = "flagged"
-                warnings.append(f"{contrast}: {record['reason']}")
+                warnings.append(f"{contrast}: {outcome.reason}")
             if record.get("source_state") == "flagged":
-                warnings.append(f"synthetic {contrast}: its source {row.source} is flagged")
+                warnings.append(f"synthetic {contrast}: its source {outcome.source} is flagged")
             warnings += [f"synthetic {contrast}: {problem}" for problem in record.get("Domain", {}).get("problems", ())]
     lesion = manifest.get("Lesion", {})
     if lesion.get("status") == "failed":
         logs = _logs(output_dir, "preprocess", folder, None)
         failures.append(Failure(folder, "preprocess lesion", lesion["reason"], *logs))
-    return SessionSummary(folder, states, files, gaps, tuple(warnings)), failures
+    return SessionSummary(folder, states, files, gaps, tuple(warnings), unusable), failures
 
 
-def _outcome(output_dir: Path, row: Row, manifest: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
-    """Return the step that makes a contrast, its record, and the file that it makes."""
-    contrast = Contrast(row.contrast)
-    absent = {"status": "failed", "reason": "the step did not finish; its log tells why"}
-    if row.action == "use":
-        return (
-            "preprocess",
-            manifest.get("Contrasts", {}).get(row.contrast, absent),
-            derivatives.preprocessed(row.folder, contrast),
-        )
-    record = _read_if_there(output_dir / derivatives.imputed_qc(row.folder, contrast)) if row.action == "impute" else {}
-    return "impute", record or absent, derivatives.imputed(row.folder, contrast)
+def _result(output_dir: Path, outcome: Outcome) -> tuple[str, Mapping[str, Any], str]:
+    """Return the step that makes a contrast, what it recorded, and the file that it makes."""
+    contrast = Contrast(outcome.contrast)
+    own = {"status": outcome.status, "reason": outcome.reason}
+    if outcome.action != "impute":
+        return "preprocess", own, derivatives.preprocessed(outcome.folder, contrast)
+    record = _read_if_there(output_dir / derivatives.imputed_qc(outcome.folder, contrast))
+    return "impute", record or NOT_FINISHED, derivatives.imputed(outcome.folder, contrast)
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:
@@ -220,6 +228,7 @@ def _table_row(session: SessionSummary) -> dict[str, Any]:
         **{str(contrast): session.files.get(contrast, "n/a") for contrast in Contrast},
         "synthetic": ",".join(synthetic) or "n/a",
         "gaps": "; ".join(f"{contrast}: {reason}" for contrast, reason in session.gaps.items()) or "n/a",
+        "unusable": "; ".join(f"{contrast}: {reason}" for contrast, reason in session.unusable.items()) or "n/a",
         "complete": "yes" if len(session.files) == len(Contrast) else "no",
         "warnings": "; ".join(session.warnings) or "n/a",
     }

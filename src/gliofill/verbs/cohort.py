@@ -34,6 +34,7 @@ def scan(arguments: argparse.Namespace) -> int:
 def coverage(arguments: argparse.Namespace) -> int:
     """Measure every candidate image and write the coverage table."""
     from gliofill.bids.coverage import MeasurementCache, cover, judge_scans, measure_all, write_coverage
+    from gliofill.bids.decisions import Decisions, read_decisions
     from gliofill.bids.derivatives import COVERAGE, QUALITY
     from gliofill.bids.description import check_output, write_description
     from gliofill.bids.quality_table import write_quality
@@ -50,6 +51,10 @@ def coverage(arguments: argparse.Namespace) -> int:
         sessions=arguments.session_label,
         bids_filter=bids_filter,
     )
+    table = arguments.review_table
+    decisions = read_decisions(table) if table else Decisions()
+    if table and not (arguments.participant_label or arguments.session_label or arguments.exclude_participant_label):
+        decisions.check_sessions({session.folder for session in dataset.sessions}, table)
     paths = [scan.path for session in dataset.sessions for scan in session.scans]
     cache = MeasurementCache(arguments.output_dir / ".gliofill" / "measurements.json")
     with progress("images", len(paths)) as advance:
@@ -57,7 +62,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     cache.save()
     fillable = frozenset(find_task(name).target for name in arguments.fill)
     settings = UsabilitySettings.from_json(arguments.settings)
-    rows = cover(dataset, measurements, settings, fillable=fillable)
+    rows = cover(dataset, measurements, settings, fillable=fillable, decisions=decisions)
     write_description(arguments.bids_dir, arguments.output_dir)
     write_quality(arguments.output_dir / QUALITY, dataset, measurements, judge_scans(dataset, measurements, settings))
     write_coverage(arguments.output_dir / COVERAGE, rows)
@@ -86,6 +91,21 @@ def preprocess(arguments: argparse.Namespace) -> int:
     )
     for contrast, entry in manifest["Contrasts"].items():
         print(f"{arguments.session} {contrast}: {entry['status']} {entry['reason']}".rstrip())
+    return 0
+
+
+def review(arguments: argparse.Namespace) -> int:
+    """Write what becomes of every contrast after the verdicts on the preprocessed images."""
+    from gliofill.bids.derivatives import REVIEW
+    from gliofill.bids.review import remove_unplanned, review_cohort, write_review
+
+    outcomes = list(review_cohort(arguments.output_dir))
+    for file in remove_unplanned(arguments.output_dir, outcomes):
+        print(f"removed: {file}: the acquired image is used again, or nothing can be synthesised")
+    write_review(arguments.output_dir / REVIEW, outcomes)
+    for outcome in outcomes:
+        if outcome.code != "n/a":
+            print(f"{outcome.folder} {outcome.contrast}: {outcome.status}, {outcome.action}: {outcome.reason}")
     return 0
 
 
@@ -153,14 +173,14 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-VERBS = (scan, coverage, preprocess, impute, report, status, demo)
+VERBS = (scan, coverage, preprocess, review, impute, report, status, demo)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     """Give each verb its arguments; `add` has a parser for every name."""
     for name in ("scan", "coverage", "preprocess"):
         add[name].add_argument("bids_dir", type=existing_folder, help="raw BIDS dataset; only read")
-    for name in ("coverage", "preprocess", "impute", "report", "status"):
+    for name in ("coverage", "preprocess", "review", "impute", "report", "status"):
         add[name].add_argument("output_dir", type=lambda text: Path(text).resolve(), help="derivatives")
     for name in ("preprocess", "impute"):
         add[name].add_argument("session", help="sub-X or sub-X/ses-Y")
@@ -176,6 +196,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("--threads", type=int, default=1, metavar="N")
     tasks = [task.name for task in TASKS]
     add["coverage"].add_argument("--fill", nargs="*", choices=tasks, default=tasks, help="tasks that have a model")
+    add["coverage"].add_argument("--review-table", type=Path, metavar="TSV", help="decisions that overrule verdicts")
     add["preprocess"].add_argument("--work-dir", type=Path, help="scratch folder")
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
     add["status"].add_argument("--write", action="store_true", help="the run is over: write the tables over the cohort")
