@@ -1,4 +1,4 @@
-"""What Snakemake starts, told from files alone: nothing twice, all that is missing, one job on a graphics card."""
+"""What Snakemake starts: nothing twice, all that is missing, and one job at a time on a graphics card."""
 
 import json
 import os
@@ -9,72 +9,82 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from tests.conftest import ROOT, run_gliofill, run_snakemake
+from tests.conftest import ROOT
 
 from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
 
 SESSIONS = ("sub-01", "sub-02")
 
-#: stands in for the verb impute: notes when it ran, and leaves the record behind
-IMPUTE = """#!{python}
-import pathlib, sys, time
-_, _, session, contrast, *_ = sys.argv[1:]
-start = time.monotonic()
-time.sleep(1.5)
-record = pathlib.Path(session, "anat", f"{{session}}_desc-imputed{{contrast}}_qc.json")
-record.write_text('{{"status": "ok", "reason": ""}}')
-with open("times.txt", "a") as file:
-    file.write(f"{{start}} {{time.monotonic()}}\\n")
-"""
 
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with two sessions that have a T2w, and every output that the workflow wants of them."""
-    folder = tmp_path_factory.mktemp("finished")
-    raw, output = folder / "raw", folder / "out"
-    for session in SESSIONS:
-        voxels = 1000 * np.random.default_rng(0).random((24, 24, 24))
-        (raw / session / "anat").mkdir(parents=True)
-        image = nib.Nifti1Image(voxels.astype(np.int16), np.diag([5.0, 5, 5, 1]))
-        nib.save(image, raw / session / "anat" / f"{session}_T2w.nii.gz")
-    (folder / "config.yaml").write_text(json.dumps({"bids_dir": str(raw), "output_dir": str(output)}))
-    made = run_snakemake(derivatives.COVERAGE, "--configfile", str(folder / "config.yaml"))
-    assert made.returncode == 0, made.stdout + made.stderr
-    for session in SESSIONS:
-        entry = {"status": "ok", "reason": ""}
-        record = {**entry, "Contrasts": {"T2w": entry}}
-        names = (derivatives.session_qc(session), derivatives.imputed_qc(session, Contrast.FLAIR))
-        for name in (*names, derivatives.montage(session)):
-            (output / name).parent.mkdir(parents=True, exist_ok=True)
-            (output / name).write_text(json.dumps(record))
-    assert run_gliofill("status", str(output)).returncode == 0
-    (output / "logs" / "verdict.txt").write_text("")
-    return folder
-
-
-def planned(folder: Path) -> str:
-    run = run_snakemake("--dry-run", "--configfile", str(folder / "config.yaml"))
+def start(folder: Path, *words: str, seconds: float = 0) -> str:
+    """Run Snakemake with a stand-in for the verbs of a session, which take so many seconds; return what it prints."""
+    command = [sys.executable, "-m", "snakemake", *words, "--cores", "8"]
+    environment = os.environ | {
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "STAND_IN_SECONDS": str(seconds),
+    }
+    environment.pop("GLIOFILL_START", None)
+    run = subprocess.run(
+        [*command, "--configfile", str(folder / "config.yaml")],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout + run.stderr
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two sessions that have a T2w, and a finished run over them."""
+    folder = tmp_path_factory.mktemp("finished")
+    ball = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0) < 12
+    for session in SESSIONS:
+        anat = folder / "raw" / session / "anat"
+        anat.mkdir(parents=True)
+        image = nib.Nifti1Image((1000 * ball).astype(np.int16), np.diag([5.0, 5, 5, 1]))
+        nib.save(image, anat / f"{session}_T2w.nii.gz")
+    config = {"bids_dir": str(folder / "raw"), "output_dir": str(folder / "out"), "audit": {"sessions": 0}}
+    config["usability"] = {"max_pixel_mm": 5, "max_saturation": 1}
+    (folder / "config.yaml").write_text(json.dumps(config))
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "gliofill"
+    program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'stand_in.py').read_text()}")
+    program.chmod(0o755)
+    start(folder)
+    for session in SESSIONS:
+        assert (folder / "out" / derivatives.imputed_qc(session, Contrast.FLAIR)).is_file()
+    return folder
+
+
 def test_nothing_is_done_when_all_is_there(finished: Path) -> None:
-    assert "Nothing to be done" in planned(finished)
+    assert "Nothing to be done" in start(finished, "--dry-run")
 
 
-def test_missing_session_is_made_although_the_tables_of_the_cohort_exist(finished: Path) -> None:
-    record = finished / "out" / derivatives.session_qc("sub-02")
-    content = record.read_text()
-    record.unlink()
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        (derivatives.session_qc("sub-02"), "preprocess"),
+        (derivatives.imputed_qc("sub-02", Contrast.FLAIR), "impute"),
+        (derivatives.session_page("sub-02"), "report"),
+    ],
+    ids=["session", "imputation", "page"],
+)
+def test_what_is_missing_is_made_although_the_tables_of_the_cohort_exist(finished: Path, name: str, rule: str) -> None:
+    file = finished / "out" / name
+    content = file.read_text()
+    file.unlink()
     try:
-        text = planned(finished)
+        text = start(finished, "--dry-run")
     finally:
-        record.write_text(content)
-    made = [line for line in text.splitlines() if line.strip().startswith("output:") and "contrasts_qc" in line]
-    assert made == ["    output: sub-02/anat/sub-02_desc-contrasts_qc.json"]
-    assert "rule status" in text
+        file.write_text(content)
+    planned = [line.split() for line in text.split("Job stats:")[-1].splitlines() if line.startswith(f"{rule} ")]
+    assert planned == [[rule, "1"]]
 
 
 @pytest.mark.parametrize(
@@ -82,28 +92,10 @@ def test_missing_session_is_made_although_the_tables_of_the_cohort_exist(finishe
     [((), False), (("--resources", "mem_mb=20000"), False), (("--resources", "gpu=2"), True)],
     ids=["one card", "other limits", "two cards"],
 )
-def test_as_many_jobs_run_on_cards_as_there_are_cards(
-    finished: Path, tmp_path: Path, words: tuple[str, ...], together: bool
-) -> None:
-    program = tmp_path / "gliofill"
-    program.write_text(IMPUTE.format(python=sys.executable))
-    program.chmod(0o755)
-    records = [derivatives.imputed_qc(session, Contrast.FLAIR) for session in SESSIONS]
-    command = [sys.executable, "-m", "snakemake", *records, "--force", "--cores", "8", *words]
-    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop("GLIOFILL_START", None)
-    run = subprocess.run(
-        [*command, "--configfile", str(finished / "config.yaml")],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    times = finished / "out" / "times.txt"
-    (_, end), (start, _) = sorted(tuple(map(float, line.split())) for line in times.read_text().splitlines())
+def test_as_many_jobs_run_on_cards_as_there_are_cards(finished: Path, words: tuple[str, ...], together: bool) -> None:
+    times = finished / "out" / "times-impute.txt"
     times.unlink()
-    assert (start < end) == together
+    records = [derivatives.imputed_qc(session, Contrast.FLAIR) for session in SESSIONS]
+    start(finished, *records, "--force", *words, seconds=3)
+    (_, end), (begin, _) = sorted(tuple(map(float, line.split())) for line in times.read_text().splitlines())
+    assert (begin < end) == together

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,6 +148,25 @@ def await_that(condition: Callable[[], object], what: str, *, seconds: float = 6
     while not condition():
         assert time.monotonic() < end, f"after {seconds:.0f} s it is still not so that {what}"
         time.sleep(0.3)
+
+
+def do_once(actions: Mapping[Callable[[], object], Callable[[], object]], *, seconds: float = 1200) -> None:
+    """Do each action when its condition holds for the first time; return when all are done.
+
+    Raises
+    ------
+    AssertionError
+        If that takes longer than `seconds`.
+    """
+    left = dict(actions)
+
+    def act() -> bool:
+        for action in [action for action, condition in left.items() if condition()]:
+            action()
+            del left[action]
+        return not left
+
+    await_that(act, "everything has been done", seconds=seconds)
 
 
 def processes(*words: str) -> list[int]:

@@ -16,7 +16,7 @@ import yaml
 from nilearn.datasets import load_mni152_template
 from tests.conftest import run_gliofill
 from tests.learning.conftest import TASK, _write_session
-from tests.slurm.cluster import Cluster, Head, Job, await_that, processes, running_cluster
+from tests.slurm.cluster import Cluster, Head, Job, do_once, processes, running_cluster
 
 from gliofill.bids import derivatives
 from gliofill.images import write_image
@@ -82,6 +82,8 @@ def _write_cohort(folder: Path) -> Path:
         folder / "cohort.yaml",
         bids_dir=str(folder / "raw"),
         output_dir=str(folder / "cohort"),
+        usability={"max_pixel_mm": 5, "max_saturation": 1, "max_noise": 1, "max_wrap": 1, "max_cut": 1},
+        audit={"sessions": 0},
         preprocess={"brain_mask": "none", "bias_correction": False},
         impute={"models": {TASK.name: str(folder / "model"), "T1post-to-T1w": "none"}, "flip_average": False},
         threads={"coverage": 1, "preprocess": 1, "impute": 1},
@@ -135,10 +137,7 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
     on_processor = ("--set-resources", "tune_worker:gpu=0")
     tuning = Head(cluster, folder / "tuning.log", "tune", "--configfile", str(study), *on_processor)
     story = Story(cluster, folder, first, tuning)
-    _cancel(story, "sub-02")
-    _hang(story, "sub-03")
-    _let_both_workers_begin(story)
-    story.exit_codes["tuning"] = tuning.wait()
+    _disturb(story)
     _kill_head(story)
     assert Head(cluster, folder / "unlock.log", *start, "--unlock").wait() == 0
     story.second = Head(cluster, folder / "second.log", *start)
@@ -150,23 +149,57 @@ def _preprocessing(story: Story, session: str) -> list[Job]:
     return story.cluster.jobs(f"rule_preprocess_wildcards_{session}_")
 
 
-def _running(jobs: list[Job]) -> list[Job]:
-    return [job for job in jobs if job.state == "RUNNING"]
+def _is_running(jobs: list[Job]) -> bool:
+    return any(job.state == "RUNNING" for job in jobs)
 
 
-def _cancel(story: Story, session: str) -> None:
-    await_that(lambda: _running(_preprocessing(story, session)), f"{session} is being preprocessed")
-    story.cluster.call("scancel", _preprocessing(story, session)[0].number)
+def _disturb(story: Story) -> None:
+    """Do each thing once, as soon as it can be done: however slow the machine is, none comes too late."""
+    call = story.cluster.call
+    program = ("preprocess", "sub-03", str(story.folder / "raw"))
+    held: list[str] = []
+
+    def cancel() -> None:
+        call("scancel", _preprocessing(story, "sub-02")[0].number)
+
+    def hang() -> None:
+        for process in processes(*program):
+            os.kill(process, signal.SIGSTOP)
+        call("scontrol", "update", f"JobId={_preprocessing(story, 'sub-03')[0].number}", "TimeLimit=1")
+
+    def hold_first_worker() -> None:
+        # trials this small would be gone before the other worker is there
+        begun = _begun_workers(story)
+        if len(begun) == 1:
+            held.append(story.cluster.jobs(f"rule_tune_worker_wildcards_{TASK.name}_{begun[0]}")[0].number)
+            call("scontrol", "suspend", held[0])
+
+    def release_worker() -> None:
+        for number in held:
+            call("scontrol", "resume", number)
+
+    def hold_second_attempt() -> None:
+        # so that the run is not over when its head is killed
+        call("scontrol", "suspend", _preprocessing(story, "sub-03")[1].number)
+        # the tables of a run that has not ended must not make a later one believe that all is done
+        run_gliofill("status", str(story.cohort))
+        story.failures = (story.cohort / derivatives.FAILURES).read_text()
+
+    do_once(
+        {
+            cancel: lambda: _is_running(_preprocessing(story, "sub-02")),
+            hang: lambda: processes(*program),
+            hold_first_worker: lambda: _begun_workers(story),
+            release_worker: lambda: len(_begun_workers(story)) == 2,
+            hold_second_attempt: lambda: _is_running(_preprocessing(story, "sub-03")[1:]),
+            lambda: None: lambda: _is_known_to_be_done(story.first, "sub-01"),
+        }
+    )
 
 
-def _hang(story: Story, session: str) -> None:
-    """Stop the program in its tracks, and allow its job no more than a minute."""
-    words = ("preprocess", session, str(story.folder / "raw"))
-    await_that(lambda: processes(*words), f"the program works on {session}")
-    for process in processes(*words):
-        os.kill(process, signal.SIGSTOP)
-    job = _preprocessing(story, session)[0].number
-    story.cluster.call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+def _begun_workers(story: Story) -> list[int]:
+    """Return the workers that have taken a trial."""
+    return [number for number, log in enumerate(_worker_logs(story), 1) if f" of {TRIALS}, trial" in log]
 
 
 def _worker_logs(story: Story) -> list[str]:
@@ -174,31 +207,14 @@ def _worker_logs(story: Story) -> list[str]:
     return [log.read_text() if log.is_file() else "" for log in logs]
 
 
-def _let_both_workers_begin(story: Story) -> None:
-    """Hold the worker that comes first until the other one has a trial too; trials this small would be gone by then."""
-
-    def has_begun() -> list[bool]:
-        return [f" of {TRIALS}, trial" in log for log in _worker_logs(story)]
-
-    await_that(lambda: any(has_begun()), "a worker has a trial")
-    number = has_begun().index(True) + 1
-    held = story.cluster.jobs(f"rule_tune_worker_wildcards_{TASK.name}_{number}")[0].number
-    story.cluster.call("scontrol", "suspend", held)
-    await_that(lambda: all(has_begun()), "both workers have a trial")
-    story.cluster.call("scontrol", "resume", held)
-
-
 def _kill_head(story: Story) -> None:
-    """Wait until the session that hung is tried again and another one is done, then take the login node away."""
-    await_that(lambda: _running(_preprocessing(story, "sub-03")[1:]), "sub-03 is tried again")
-    # the tables of a run that has not ended must not make a later one believe that all is done
-    run_gliofill("status", str(story.cohort))
-    story.failures = (story.cohort / derivatives.FAILURES).read_text()
-    await_that(lambda: _is_known_to_be_done(story.first, "sub-01"), "Snakemake knows that sub-01 is done")
+    """Take the login node away, and tidy up by hand as the guide says."""
     story.first.kill()
+    done = [session for session in SESSIONS if _is_known_to_be_done(story.first, session)]
+    records = [story.cohort / derivatives.session_qc(session) for session in done]
+    story.finished_before = {record: record.stat().st_mtime_ns for record in records}
+    story.exit_codes["tuning"] = story.tuning.wait()
     story.cluster.cancel_all()
-    records = [story.cohort / derivatives.session_qc(session) for session in SESSIONS]
-    story.finished_before = {record: record.stat().st_mtime_ns for record in records if record.is_file()}
 
 
 def _is_known_to_be_done(head: Head, session: str) -> bool:
@@ -216,24 +232,25 @@ def test_run_completes_although_jobs_were_cancelled_and_killed_and_the_head_died
 
 
 def test_every_job_went_through_sbatch(story: Story) -> None:
-    done = [job.step for job in story.jobs if job.state == "COMPLETED"]
-    expected = ["rule_coverage", "rule_status", "rule_split", f"rule_tune_task_wildcards_{TASK.name}"]
-    expected += [f"rule_tune_worker_wildcards_{TASK.name}_{number}" for number in (1, 2)]
+    done = {job.number: job.step for job in story.jobs if job.state == "COMPLETED"}
+    for head in (story.first, story.tuning, story.second):
+        assert head is not None
+        submitted = dict(re.findall(r"^Job (\d+) has been submitted with SLURM jobid (\d+)", head.output, re.MULTILINE))
+        local = set(re.findall(r"^localrule (\w+):$", head.output, re.MULTILINE))
+        assert local <= {"verdict", "all", "tune"}  # to print, and to name the goals
+        for number, rule in re.findall(r"^Finished jobid: (\d+) \(Rule: (\w+)\)$", head.output, re.MULTILINE):
+            assert rule in local or f"{done[submitted[number]]}_".startswith(f"rule_{rule}_")
+    steps = Counter(done.values())
     for session in SESSIONS:
-        expected.append(f"rule_preprocess_wildcards_{session}_{session}")
-        expected.append(f"rule_impute_wildcards_{session}_{session}_FLAIR")
-        expected.append(f"rule_report_wildcards_{session}_{session}")
-    assert Counter(done) == Counter(expected)
-    # and what Snakemake did itself is what it should: to print the verdict, to name the goal
-    logs = [head.output for head in (story.first, story.second, story.tuning) if head is not None]
-    local = {name for log in logs for name in re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", log, re.MULTILINE)}
-    assert local == {"verdict", "all", "tune"}
+        assert steps[f"rule_preprocess_wildcards_{session}_{session}"] == 1
+        assert steps[f"rule_impute_wildcards_{session}_{session}_FLAIR"] >= 1
+        assert steps[f"rule_report_wildcards_{session}_{session}"] >= 1
 
 
 def test_two_jobs_never_had_the_card_at_once(story: Story) -> None:
     jobs = sorted((job for job in story.jobs if job.has_card and job.start), key=lambda job: str(job.start))
     assert {job.step.split("_wildcards_")[0] for job in jobs} == {"rule_impute", "rule_tune_task"}
-    assert sum(job.state == "COMPLETED" for job in jobs) == len(SESSIONS) + 1
+    assert sum(job.state == "COMPLETED" for job in jobs) > len(SESSIONS)
     for earlier, later in pairwise(jobs):
         assert earlier.end is not None and later.start is not None and earlier.end <= later.start, (earlier, later)
 
@@ -254,7 +271,7 @@ def test_restart_does_not_redo_finished_sessions(story: Story) -> None:
     assert story.cohort / derivatives.session_qc("sub-01") in story.finished_before
     for record, modified in story.finished_before.items():
         assert record.stat().st_mtime_ns == modified
-    assert len(_preprocessing(story, "sub-01")) == 1
+        assert [job.state for job in _preprocessing(story, record.parents[1].name)].count("COMPLETED") == 1
 
 
 def test_status_names_the_logs_of_an_unfinished_session(story: Story) -> None:

@@ -1,0 +1,53 @@
+"""In the place of `gliofill`: leaves the records of a session without images, to try what Snakemake starts and when.
+
+The verbs that work on the whole cohort are the real ones.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from gliofill.bids import derivatives
+from gliofill.contrasts import Contrast
+
+OK: dict[str, Any] = {"status": "ok", "reason": ""}
+
+
+def leave_records(output: Path, verb: str, folder: str, contrast: str = "") -> None:
+    """Write what a job of the verbs preprocess, impute or report leaves of a session."""
+    if verb == "preprocess":
+        _write(output / derivatives.session_qc(folder), {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)})
+    elif verb == "impute":
+        _write(output / derivatives.imputed_qc(folder, Contrast(contrast)), OK)
+    else:
+        for name in (derivatives.session_page(folder), derivatives.montage(folder), derivatives.viewer_volumes(folder)):
+            _write(output / name, {})
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def _main(verb: str, words: list[str]) -> int:
+    if verb not in ("preprocess", "impute", "report") or len(words) < 2 or words[1].startswith("-"):
+        from gliofill.cli import main
+
+        return main([verb, *words])
+    start = time.monotonic()
+    if seconds := float(os.environ.get("STAND_IN_SECONDS", 0)):
+        time.sleep(seconds)
+    if verb == "preprocess":
+        leave_records(Path.cwd(), verb, words[2])
+    else:
+        leave_records(Path.cwd(), verb, *words[1 : 3 if verb == "impute" else 2])
+    with Path(f"times-{verb}.txt").open("a") as file:
+        file.write(f"{start} {time.monotonic()}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1], sys.argv[2:]))
