@@ -14,6 +14,7 @@ from gliofill.learning.inference import predict_slices, select_device
 from gliofill.learning.validation import evaluate_volumes, mean_scores
 from gliofill.learning.volumes import find_cases, load_case
 from gliofill.models import model_folder
+from gliofill.quality.fidelity import LEAST_ENHANCEMENT, enhancement_left
 from gliofill.settings import ImputeSettings
 
 HELD_OUT = ("DU7294", "HG0015", "MS19")
@@ -53,18 +54,15 @@ def test_embedded_models_beat_copy_and_linear_mapping_on_held_out_patients(held_
         assert means["model"]["mae"] < means[floor]["mae"], means
 
 
-def test_synthetic_t1w_of_a_held_out_glioma_has_lost_about_half_of_the_enhancement(held_out: Path) -> None:
+def test_synthetic_t1w_of_a_held_out_glioma_has_lost_most_of_the_enhancement(held_out: Path) -> None:
     task = Task(Contrast.T1POST, Contrast.T1W)
     model = load_model(model_folder(task, ImputeSettings()), task)
     (case,) = find_cases(held_out, task, participants=["HG0015"])
     volume = load_case(case, crop_minimum=model.training.crop_minimum)
     source, target = volume.source.astype(np.float32), volume.target.astype(np.float32)
-    enhancing = volume.brain & (source > 0.9) & (target < 0.75)
-    chosen = np.argsort(enhancing.sum(axis=(1, 2)))[-12:]
-    predicted = predict_slices(model.networks, volume.source[np.sort(chosen)], device=select_device("cpu")).mean
-    where = enhancing[np.sort(chosen)]
-    kept, all_of_it = (
-        float((image[where] - target[np.sort(chosen)][where]).mean()) for image in (predicted, source[np.sort(chosen)])
-    )
+    enhancing = volume.brain & (source - target > LEAST_ENHANCEMENT)
+    chosen = np.sort(np.argsort(enhancing.sum(axis=(1, 2)))[-12:])
+    predicted = predict_slices(model.networks, volume.source[chosen], device=select_device("cpu")).mean
     # a model that copies its input keeps all of it, and means over the brain do not show that
-    assert where.sum() > 1000 and kept < 0.6 * all_of_it, (kept, all_of_it)
+    assert enhancing[chosen].sum() > 1000
+    assert enhancement_left(predicted, source[chosen], target[chosen], volume.brain[chosen]) < 0.25
