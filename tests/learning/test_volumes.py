@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row, write_coverage
 from gliofill.contrasts import Contrast, Task
 from gliofill.errors import GliofillError
-from gliofill.images import read_image, write_image
+from gliofill.images import read_image, write_image, write_json
 from gliofill.learning.volumes import Case, common_crop, find_cases, load_case
 
 
@@ -118,3 +119,20 @@ def test_common_crop_grows_with_the_largest_brain(tmp_path: Path, cases: list[Ca
     write_image(tmp_path / "mask.nii.gz", brain, np.eye(4), dtype="uint8")
     large = Case("sub-05", "05", tmp_path, tmp_path, tmp_path / "mask.nii.gz")
     assert common_crop([*cases, large]) == (176, 224)
+
+
+def test_images_found_unusable_never_train_unless_a_reviewer_wants_them(
+    tmp_path: Path, task: Task, write_session: Callable[..., None]
+) -> None:
+    verdict = {"code": "wrong-contrast", "sentence": "looks like a T1w", "value": 0.5, "threshold": 1.15}
+    entry = {"status": "unusable", "reason": "looks like a T1w", "verdicts": [verdict]}
+    for number in (3, 4):
+        folder = f"sub-0{number}"
+        write_session(tmp_path, folder, number)
+        write_json(tmp_path / derivatives.session_qc(folder), {"Contrasts": {str(task.source): entry}})
+    rows = [
+        Row(f"sub-0{number}", "n/a", str(task.source), "ok", "use", reason="acquired", reviewer=reviewer)
+        for number, reviewer in ((3, "n/a"), (4, "yes"))
+    ]
+    write_coverage(tmp_path / derivatives.COVERAGE, rows)
+    assert [case.folder for case in find_cases(tmp_path, task)] == ["sub-04"]

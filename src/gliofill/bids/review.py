@@ -122,6 +122,13 @@ def review_cohort(output_dir: Path) -> Iterator[Outcome]:
         yield from review_session(list(rows), read_manifest(output_dir, folder))
 
 
+def unusable_images(output_dir: Path) -> frozenset[tuple[str, str]]:
+    """Return session and contrast of the acquired images that should not be used, as far as the cohort was covered."""
+    if not (output_dir / derivatives.COVERAGE).is_file():
+        return frozenset()
+    return frozenset((o.folder, o.contrast) for o in review_cohort(output_dir) if o.status == "unusable")
+
+
 def read_manifest(output_dir: Path, folder: str) -> dict[str, Any]:
     """Return the manifest of a session, or an empty one if it was not made."""
     path = output_dir / derivatives.session_qc(folder)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.bids import derivatives
+from gliofill.bids.review import unusable_images
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
 from gliofill.images import is_same_grid, read_image
@@ -82,7 +83,7 @@ class Volume:
 def find_cases(root: Path, task: Task, *, participants: Collection[str] | None = None) -> list[Case]:
     """Find the sessions that can train a task: preprocessed source and target, and a brain mask.
 
-    Imputed images are never taken.
+    Imputed images are never taken, nor acquired ones that were found unusable.
 
     Parameters
     ----------
@@ -104,8 +105,10 @@ def find_cases(root: Path, task: Task, *, participants: Collection[str] | None =
         If there is no such session.
     """
     chosen = None if participants is None else {label.removeprefix("sub-") for label in participants}
-    cases = []
+    cases, unusable = [], unusable_images(root)
     for folder in _session_folders(root):
+        if not unusable.isdisjoint((folder, str(contrast)) for contrast in (task.source, task.target)):
+            continue
         participant = folder.split("/")[0].removeprefix("sub-")
         lesion = root / derivatives.lesion(folder)
         case = Case(
