@@ -76,6 +76,17 @@ def test_review_asks_for_what_it_found_and_a_decision_reruns_its_session_alone(t
     assert "checkpoint review" not in dry  # what coverage plans waits for no other session
 
 
+def test_an_imputation_that_only_an_earlier_review_wanted_ends_well(tree: Path) -> None:
+    snakemake(tree, "coverage")
+    write_manifests(tree, sub_01=manifest(FLAIR=unusable()), sub_02=manifest())
+    snakemake(tree, derivatives.REVIEW)
+    (tree / "review.tsv").write_text(HEADER + "01\t\tFLAIR\tyes\tit will do\n")
+    snakemake(tree, derivatives.COMPLETE)
+    assert "a reviewer decided so (it will do)" in (tree / "out" / derivatives.REVIEW).read_text()
+    assert "desc-imputed" not in (tree / "out" / derivatives.COMPLETE).read_text()
+    assert not (tree / "out" / derivatives.FAILURES).read_text().splitlines()[1:]
+
+
 def test_a_wrong_review_table_stops_the_run_with_one_line(tree: Path) -> None:
     (tree / "review.tsv").write_text(HEADER + "01\t\tFLAIR\tperhaps\tx\n")
     words = {"bids_dir": tree / "bids", "output_dir": tree / "out", "review_table": tree / "review.tsv"}

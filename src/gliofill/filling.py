@@ -23,7 +23,9 @@ DEMONSTRATION_WARNING = (
 )
 
 
-def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettings) -> dict[str, Any]:
+def fill(
+    output_dir: Path, folder: str, target: Contrast, settings: ImputeSettings, *, if_planned: bool = False
+) -> dict[str, Any]:
     """Synthesise a contrast of a preprocessed session and write image, sidecar and record.
 
     If the source contrast failed in preprocessing, or was found unusable there, nothing is synthesised and the record
@@ -39,6 +41,9 @@ def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettin
         The contrast to fill.
     settings
         Section ``impute`` of the configuration.
+    if_planned
+        Record a gap instead of raising if nobody asks for that contrast: the workflow may start an imputation that an
+        earlier review wanted, before the new review is there.
 
     Returns
     -------
@@ -48,47 +53,46 @@ def fill(output_dir: Path, folder: str, target: Contrast, settings: ImputeSettin
     Raises
     ------
     GliofillError
-        If no task fills that contrast, neither coverage nor review plan it, or the model cannot be used.
+        If no task fills that contrast, the model cannot be used, or neither coverage nor review plan it.
     """
     task = task_filling(target)
     if task is None:
         raise GliofillError(
             f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can"
         )
-    plan = _planned(output_dir, folder, target)
-    model = load_model(model_folder(task, settings), task)
-    record: dict[str, Any] = {
-        "Session": folder,
-        "Contrast": str(target),
-        "GliofillVersion": __version__,
-        "Model": model.model_id,
-    }
-    source = plan[str(task.source)]
-    if plan[str(target)].action == "impute":
-        record |= _synthesise(output_dir, folder, model, plan, settings)
+    plan, is_planned = _plan(output_dir, folder, target)
+    outcome, source = plan[str(target)], plan[str(task.source)]
+    if not (is_planned or if_planned):
+        raise GliofillError(
+            f"{folder} {target}: neither {output_dir / derivatives.COVERAGE} nor the review plan to synthesise it "
+            f"({outcome.status}; {outcome.reason})"
+        )
+    record: dict[str, Any] = {"Session": folder, "Contrast": str(target), "GliofillVersion": __version__}
+    if outcome.action == "impute":
+        model = load_model(model_folder(task, settings), task)
+        record |= {"Model": model.model_id, **_synthesise(output_dir, folder, model, plan, settings)}
     else:
         _remove_earlier(output_dir, folder, target)
-        status = "failed" if source.status == "failed" else "gap"
-        what = "failed in preprocessing" if source.status == "failed" else f"is {source.status}"
-        record |= {"status": status, "reason": f"its source {task.source} {what}: {source.reason}"}
+        record |= _gap(source) if is_planned else {"status": "gap", "reason": f"not asked for: {outcome.reason}"}
     write_json(output_dir / derivatives.imputed_qc(folder, target), record)
     return record
 
 
-def _planned(output_dir: Path, folder: str, target: Contrast) -> dict[str, Outcome]:
-    """Return the outcome of every contrast of a session whose target is, or was at coverage, to be synthesised."""
+def _plan(output_dir: Path, folder: str, target: Contrast) -> tuple[dict[str, Outcome], bool]:
+    """Return the outcome of every contrast of a session, and whether coverage or review wanted the target."""
     path = output_dir / derivatives.COVERAGE
     rows = {row.contrast: row for row in read_coverage(path) if row.folder == folder}
     if not rows:
         raise GliofillError(f"{path}: has no session {folder}")
     outcomes = {o.contrast: o for o in review_session(rows.values(), read_manifest(output_dir, folder))}
-    if "impute" not in (rows[target].action, outcomes[target].action):
-        outcome = outcomes[target]
-        raise GliofillError(
-            f"{folder} {target}: neither {path} nor the review plan to synthesise it "
-            f"({outcome.status}; {outcome.reason})"
-        )
-    return outcomes
+    return outcomes, "impute" in (rows[target].action, outcomes[target].action)
+
+
+def _gap(source: Outcome) -> dict[str, str]:
+    """Return the record of an imputation that coverage planned and whose source turned out to be of no use."""
+    if source.status == "failed":
+        return {"status": "failed", "reason": f"its source {source.contrast} failed in preprocessing: {source.reason}"}
+    return {"status": "gap", "reason": f"its source {source.contrast} is {source.status}: {source.reason}"}
 
 
 def _why(outcome: Outcome) -> str:

@@ -17,5 +17,5 @@ rule impute:
         decisions=lambda wildcards: DECISIONS.of_session(wildcards.folder),
         version=__version__,
     shell:
-        "gliofill impute . {wildcards.folder} {wildcards.contrast} --settings {params.settings:q} "
+        "gliofill impute . {wildcards.folder} {wildcards.contrast} --if-planned --settings {params.settings:q} "
         "--threads {threads} >{log} 2>&1"

@@ -66,6 +66,7 @@ rule index:
         derivatives.COVERAGE,
         derivatives.COMPLETE,
         derivatives.FAILURES,
+        derivatives.REVIEW,
         session_pages,
         late_pages,
         audit_tables,

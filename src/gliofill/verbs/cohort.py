@@ -120,6 +120,7 @@ def impute(arguments: argparse.Namespace) -> int:
         arguments.session,
         Contrast(arguments.contrast),
         ImputeSettings.from_json(arguments.settings),
+        if_planned=arguments.if_planned,
     )
     print(f"{arguments.session} {arguments.contrast}: {record['status']} {record['reason']}".rstrip())
     return 0
@@ -198,6 +199,9 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["coverage"].add_argument("--fill", nargs="*", choices=tasks, default=tasks, help="tasks that have a model")
     add["coverage"].add_argument("--review-table", type=Path, metavar="TSV", help="decisions that overrule verdicts")
     add["preprocess"].add_argument("--work-dir", type=Path, help="scratch folder")
+    add["impute"].add_argument(
+        "--if-planned", action="store_true", help="record a gap if nobody asks for it; without, that is an error"
+    )
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
     add["status"].add_argument("--write", action="store_true", help="the run is over: write the tables over the cohort")
     add["status"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
