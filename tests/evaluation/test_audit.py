@@ -189,8 +189,8 @@ def test_training_patients_are_said(cohort: Path, tmp_path: Path) -> None:
     # the second session of 02 was not trained on, only its patient
     assert list(sessions["seen"]) == ["training", "training", "perhaps", "training"]
     assert set(metrics.loc[metrics["participant_id"] == "sub-01", "seen"]) == {"training"}
-    assert "3 of them are of the model's own training patients, their figures are too good" in lines[-1]
-    assert "1 of them may be" in lines[-1]
+    assert "Known to the model: 3 of its own training patients, whose figures are too good." in lines[-1]
+    assert "Known to the model: 1 with the label of a training patient" in lines[-1]
     notes = json.loads((cohort / derivatives.AUDIT_SUMMARY).with_suffix(".json").read_text())["Notes"]
     assert notes == [lines[-1]]
 

@@ -47,7 +47,7 @@ def _find(model: Model, roots: Sequence[Path]) -> list[Case]:
         found[case.folder] = case
     if missing := [session for session in model.training.sessions if session not in found]:
         raise GliofillError(
-            f"{', '.join(map(str, roots))}: training session {missing[0]} and {len(missing) - 1} others are not there"
+            f"{', '.join(map(str, roots))}: training session {missing[0]} and {len(missing) - 1} more are not there"
             if len(missing) > 1
             else f"{', '.join(map(str, roots))}: training session {missing[0]} is not there"
         )

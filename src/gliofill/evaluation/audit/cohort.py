@@ -14,6 +14,7 @@ from gliofill.evaluation.audit.picture import draw_audited, remove_pictures
 from gliofill.evaluation.audit.sample import draw_sample
 from gliofill.evaluation.audit.session import MODEL, Audited, Voxels, audit_session
 from gliofill.evaluation.floors import sample_voxels
+from gliofill.evaluation.plots.table import count
 from gliofill.learning.checkpoint import Model, load_model
 from gliofill.learning.volumes import Case, load_case
 from gliofill.models import model_folder
@@ -23,9 +24,9 @@ Log = Callable[[str], None]
 
 #: what makes figures optimistic
 SEEN_WORDS = {
-    "training": "are of the model's own training patients, their figures are too good",
-    "perhaps": "may be of the model's own training patients, then their figures are too good",
-    "calibration": "bear labels of patients on whom its uncertainty was calibrated, their coverage is too good",
+    "training": "of its own training patients, whose figures are too good",
+    "perhaps": "with the label of a training patient; if it is the same person, the figures are too good",
+    "calibration": "with the label of a patient on whom its uncertainty was calibrated, which makes coverage too good",
 }
 
 #: what makes a single session fail, and not the audit
@@ -164,11 +165,12 @@ def _note(task: Task, metrics: pd.DataFrame, sessions: pd.DataFrame) -> str:
     rows = metrics[(metrics["task"] == task.name) & (metrics["method"] == MODEL)]
     text = (
         f"{task.name}: SSIM {rows['ssim'].mean():.3f}, mean absolute error {rows['mae'].mean():.3f} inside the brain, "
-        f"in {len(good)} sessions of {good['participant_id'].nunique()} participants whose {task.target} was hidden."
+        f"in {count(len(good), 'session')} of {count(good['participant_id'].nunique(), 'participant')} whose "
+        f"{task.target} was hidden."
     )
     for seen, words in SEEN_WORDS.items():
-        if count := int((good["seen"] == seen).sum()):
-            text += f" {count} of them {words}."
+        if known := int((good["seen"] == seen).sum()):
+            text += f" Known to the model: {known} {words}."
     if failed := len(own) - len(good):
         text += f" {failed} failed and are left out, see {derivatives.AUDIT_SESSIONS}."
     return text
