@@ -80,6 +80,9 @@ def inverted(source: Source) -> Source:
     return Source(source.data[source.brain].max() - source.data, source.brain, source.affine)
 
 
+#: a head has more voxels than its brain by this factor at least
+SKULL = 1.2
+
 CHANGES: dict[str, Change] = {
     "as it is": lambda source: source,
     "noise x 2": with_noise(2),
@@ -96,7 +99,7 @@ CHANGES: dict[str, Change] = {
 
 
 def unstripped(root: Path, folder: str, contrast: Contrast) -> Source | None:
-    """Return the acquired image on the template grid with all that is not black as its brain, if that can be made."""
+    """Return the acquired image on the template grid, all that is not black as its brain; None if it is stripped."""
     raw = acquired_file(root, derivatives.preprocessed(folder, contrast))
     if raw is None:
         return None
@@ -104,7 +107,8 @@ def unstripped(root: Path, folder: str, contrast: Contrast) -> Source | None:
     template, template_affine = read_image(root / derivatives.brain_mask(folder))
     to_native = np.linalg.inv(affine) @ read_matrix(root / derivatives.transform(folder, contrast)) @ template_affine
     moved = ndimage.affine_transform(data, to_native[:3, :3], to_native[:3, 3], template.shape, order=1)
-    return Source(moved, moved > 0.02 * np.percentile(moved, 99), template_affine)
+    head = moved > 0.02 * np.percentile(moved, 99)
+    return Source(moved, head, template_affine) if head.sum() > SKULL * (template > 0).sum() else None
 
 
 def judge(domain: Domain, source: Source, acquired_mm: float | None = None) -> list[str]:

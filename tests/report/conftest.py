@@ -99,7 +99,10 @@ def _imputed(tree: Tree) -> None:
     write_json(tree.output / derivatives.sidecar(widths), {"Description": "half-width of an interval"})
     record = {"status": "ok", "reason": "no such image in the dataset", "source": "T2w", "source_state": "ok"}
     record |= {"Model": "mine-1", "GliofillVersion": "0.1.0", "demonstration": False, "files": {name: "cd" * 32}}
-    record["Domain"] = {"problems": [f"voxels of 5 mm {HOSTILE}"], "scores": {"spacing_mm": 5.0}}
+    record["Domain"] = {
+        "problems": [f"voxels of 5 mm {HOSTILE}"],
+        "scores": {"spacing_mm": {"value": 5.0, "low": 0.9, "high": 3.3}},
+    }
     write_json(tree.output / derivatives.imputed_qc("sub-02", Contrast.FLAIR), record)
 
 

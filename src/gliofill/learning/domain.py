@@ -31,7 +31,7 @@ LEAST_PATIENTS = 3
 WIDENING: Mapping[str, float] = {"range": 2.0, "distance": 4.0}
 
 #: a range is widened by this share at least: training images that are all alike do not forbid a hair's breadth
-_LEAST_MARGIN = 0.2
+_LEAST_MARGIN = 0.1
 
 #: share of the leave-one-out distances that the limit starts from
 _QUANTILE = 0.99

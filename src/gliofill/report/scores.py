@@ -69,8 +69,7 @@ def session_scores(
         yield Score(*who, "all", "brain volume (mL)", float(volume))
     for contrast, record in imputed.items():
         for name, value in ((record.get("Domain") or {}).get("scores") or {}).items():
-            if _is_number(value):
-                yield Score(*who, str(contrast), f"source: {name.replace('_', ' ')}", float(value))
+            yield Score(*who, str(contrast), f"source: {name.replace('_', ' ')}", float(value["value"]))
 
 
 def quality_scores(output_dir: Path, chosen: Collection[str]) -> Iterator[Score]:
