@@ -53,7 +53,9 @@ def write_session(root: Path, folder: str, seed: int, *, missing: frozenset[Cont
     for contrast in Contrast:
         action = "impute" if contrast in missing else "use"
         status = "missing" if contrast in missing else "ok"
-        rows.append(Row(participant, session or "n/a", str(contrast), status, action, reason="no such image"))
+        imputed_from = str(TASK.source) if action == "impute" else "n/a"
+        identity = (participant, session or "n/a", str(contrast))
+        rows.append(Row(*identity, status, action, imputed_from, reason="no such image"))
         if contrast not in missing:
             data = source if contrast is TASK.source else 1000 - 3 * source
             write_image(root / derivatives.preprocessed(folder, contrast), data * brain, np.eye(4))
