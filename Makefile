@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test experiment docs lint bench clean
+.PHONY: demo test slurm-test experiment docs lint bench clean browser
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp
 	echo && awk -F'\t' '{printf "%-16s%-10s%-10s%-8s%s\n", $$1, $$3, $$4, $$5, $$7}' demo/derivatives/desc-contrasts_coverage.tsv && \
 	echo && awk -F'\t' '{printf "%-16s%-12s%-10s%s\n", $$1, $$7, $$9, $$8}' demo/derivatives/desc-complete_contrasts.tsv && \
 	echo && cat demo/derivatives/logs/verdict.txt && \
-	echo "Results: demo/derivatives, pictures: demo/derivatives/sub-*/figures (took $$(( $$(date +%s) - start )) s)"
+	echo "Results: demo/derivatives, to look at: demo/derivatives/index.html (took $$(( $$(date +%s) - start )) s)"
 
 # the paper's experiment in small, on generated patients
 experiment: $(VENV)/run.stamp
@@ -26,10 +26,19 @@ experiment: $(VENV)/run.stamp
 	snakemake experiment --cores $(CORES) --configfile config/experiment-small.yaml --quiet rules </dev/null
 	@echo "Results: experiment/derivatives/experiment, figures in its folder figures"
 
-test: $(VENV)/test.stamp
+test: $(VENV)/test.stamp browser
 	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
 	mkdocs build --strict --quiet
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+
+# headless Chromium for the tests of the pages: a package of the system, installed only where apt-get and root are at hand
+browser:
+	@[ -z "$$GLIOFILL_NO_BROWSER" ] || exit 0; \
+	for name in "$$GLIOFILL_CHROMIUM" chromium chromium-browser google-chrome; do ! command -v "$$name" >/dev/null || exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null || \
+		echo "make: Chromium could not be installed; the tests of the pages need it (or GLIOFILL_NO_BROWSER=1)"; \
+	else echo "make: the tests of the pages need Chromium: install it, name it in GLIOFILL_CHROMIUM, or set GLIOFILL_NO_BROWSER=1"; fi
 
 # minutes; needs Debian's slurmctld, slurmd, slurm-client and munge, and says so where they are not installed
 slurm-test: $(VENV)/test.stamp requirements-slurm.lock
@@ -46,6 +55,7 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	python benchmarks/scan.py
 	python benchmarks/training.py
+	python benchmarks/pages.py
 
 clean:
 	rm -rf $(VENV) demo experiment build

@@ -18,7 +18,7 @@ from gliofill.contrasts import Contrast
 from gliofill.images import write_image, write_json, write_text
 from gliofill.preprocess.rigid import write_matrix
 from gliofill.report.cohort_page import write_cohort_page
-from gliofill.report.session_page import write_failed_pages, write_session_page
+from gliofill.report.session_page import write_outdated_pages, write_session_page
 from gliofill.report.summary import summarise
 
 # the suite runs in several processes, often on a busy machine
@@ -75,7 +75,7 @@ def make_tree(folder: Path) -> Tree:
     summarise(made.output).write(made.output)
     for session in ("sub-01", "sub-02", "sub-03/ses-a", "sub-05"):
         write_session_page(made.output, session, settings={"preprocess": {"brain_mask": "template"}})
-    assert [page.name for page in write_failed_pages(made.output)] == ["sub-04.html"]
+    assert [page.name for page in write_outdated_pages(made.output)] == ["sub-04.html"]
     write_cohort_page(made.output)
     return made
 

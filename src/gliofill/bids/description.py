@@ -13,6 +13,7 @@ IGNORED = (
     "desc-*.tsv",
     "desc-*.json",
     "failures.tsv",
+    "failures.json",
     "figures",
     "logs",
     "experiment",

@@ -19,6 +19,9 @@ from gliofill.report.summary import Failure, SessionSummary, Summary, summarise
 #: rows of the table of failures on the page; all of them stand in the file
 SHOWN_FAILURES = 300
 
+#: measures of the audit that the page shows at once; the others are folded away
+AUDIT_METRICS = ("ssim", "ssim_lesion", "mae", "mae_lesion", "enhancement_left")
+
 #: machine-readable twins of what the page shows
 TABLES = {
     derivatives.COVERAGE: "coverage: what each session has, and what was planned",
@@ -28,6 +31,8 @@ TABLES = {
     derivatives.QUALITY: "scores of the raw images",
     derivatives.REVIEW: "verdicts after preprocessing and review",
     derivatives.AUDIT_SUMMARY: "how the models do on this cohort",
+    derivatives.AUDIT_METRICS: "the same for each session",
+    derivatives.AUDIT_SESSIONS: "which sessions the audit looked at",
 }
 
 
@@ -87,6 +92,7 @@ def write_cohort_page(output_dir: Path) -> Path:
         shown_failures=SHOWN_FAILURES,
         imputations=imputations,
         audit=_audit_table(read_table(output_dir / derivatives.AUDIT_SUMMARY)),
+        audit_notes=read_if_there((output_dir / derivatives.AUDIT_SUMMARY).with_suffix(".json")).get("Notes", []),
         tables={name: text for name, text in TABLES.items() if (output_dir / name).is_file()},
         data=_page_data(output_dir, summary, rows, states, scores),
     )
@@ -134,13 +140,13 @@ def _failure_lines(output_dir: Path, summary: Summary) -> list[FailureLine]:
 
 
 def _audit_table(rows: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """Turn the long table of the audit into one with a column per metric."""
+    """Turn the long table of the audit into one with a column per metric, the model before what needs none."""
     metrics: list[str] = []
     lines: dict[tuple[str, ...], dict[str, Mapping[str, str]]] = defaultdict(dict)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row["task"], row["method"] != "model")):
         metrics += [row["metric"]] if row["metric"] not in metrics else []
-        lines[tuple(row.get(name, "n/a") for name in ("task", "model", "method", "region"))][row["metric"]] = row
-    return {"metrics": metrics, "lines": lines}
+        lines[row["task"], row["model"], row["method"]][row["metric"]] = row
+    return {"metrics": metrics, "lines": lines, "first": [metric for metric in AUDIT_METRICS if metric in metrics]}
 
 
 def _page_data(

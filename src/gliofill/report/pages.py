@@ -51,7 +51,7 @@ def compact_json(content: Any) -> Markup:
 
 
 def short_number(text: str) -> str:
-    """Return a number of a table with three digits; other text as it is.
+    """Return a number of a table with three digits or places; other text as it is.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def short_number(text: str) -> str:
     ('0.523', 'n/a')
     """
     try:
-        return f"{float(text):.3g}"
+        return f"{float(text):.3f}" if abs(float(text)) < 10 else f"{float(text):.3g}"
     except ValueError:
         return text
 

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
@@ -109,6 +110,11 @@ def _path(contour: NDArray[np.float64]) -> str:
     # contours run through voxel centres of the padded mask; pixels are drawn from their corners
     points = approximate_polygon(contour, tolerance=0.35)[:-1] - 0.5
     return "M" + "L".join(f"{column:.4g},{row:.4g}" for row, column in points) + "Z"
+
+
+def picture_uri(path: Path) -> str:
+    """Return a PNG file as it is, for the ``src`` of an ``img``."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 def _encode(plane: NDArray, limits: tuple[float, float], colours: str) -> str:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row
-from gliofill.contrasts import Contrast
+from gliofill.bids.coverage import Row, read_coverage
+from gliofill.contrasts import TASKS, Contrast
 from gliofill.images import write_text
 from gliofill.quality.verdict import CODES
 from gliofill.report.citation import methods_text
 from gliofill.report.facts import SessionFacts, existing_logs, read_if_there, read_session
 from gliofill.report.figures import ContrastFigure, draw_figures
 from gliofill.report.pages import provide_viewer, render
+from gliofill.report.pictures import picture_uri
 from gliofill.report.provenance import ModelFacts, checksums, commands, models_used, package_versions, raw_dataset
+from gliofill.report.scores import quality_scores
 from gliofill.report.summary import summarise
 from gliofill.report.volumes import VOXEL_MM, write_volumes
 
@@ -90,6 +92,8 @@ def write_session_page(
         facts=facts,
         blocks=[_block(facts, contrast, figures.contrasts[contrast], models) for contrast in Contrast],
         registrations=_registrations(facts),
+        raw_scores=_raw_scores(output_dir, facts),
+        audited=_audit_pictures(output_dir, folder),
         figures=figures,
         codes=CODES,
         models=models,
@@ -110,23 +114,27 @@ def write_session_page(
     return path
 
 
-def write_failed_pages(
+def write_outdated_pages(
     output_dir: Path, *, bids_dir: Path | None = None, settings: Mapping[str, Any] | None = None
 ) -> list[Path]:
-    """Write the pages of sessions of which a step failed after their page was last written, or before it was due.
+    """Write the pages of sessions of which a step failed, or which the audit drew, after the page was last written.
 
     Returns
     -------
     list of Path
         The pages that were written.
     """
+    news = {
+        folder: [output_dir / derivatives.audit_panels(folder, task.target) for task in TASKS]
+        for folder in dict.fromkeys(row.folder for row in read_coverage(output_dir / derivatives.COVERAGE))
+    }
+    for failure in summarise(output_dir).failures:
+        news[failure.folder].append(output_dir / failure.log)
     pages = []
-    failures = summarise(output_dir).failures
-    for folder in dict.fromkeys(failure.folder for failure in failures):
-        logs = [output_dir / failure.log for failure in failures if failure.folder == folder]
-        failed_at = max((log.stat().st_mtime for log in logs if log.is_file()), default=None)
+    for folder, files in news.items():
+        changed_at = max((file.stat().st_mtime for file in files if file.is_file()), default=None)
         page = output_dir / derivatives.session_page(folder)
-        if failed_at is not None and not (page.is_file() and page.stat().st_mtime >= failed_at):
+        if changed_at is not None and not (page.is_file() and page.stat().st_mtime >= changed_at):
             pages.append(write_session_page(output_dir, folder, bids_dir=bids_dir, settings=settings))
     return pages
 
@@ -158,6 +166,23 @@ def _registration_line(name: str, record: Mapping[str, Any]) -> RegistrationLine
         for score, value in last["after"].items()
     }
     return RegistrationLine(name, len(record["attempts"]), scores, record.get("problem", ""))
+
+
+def _raw_scores(output_dir: Path, facts: SessionFacts) -> dict[str, dict[str, str]]:
+    """Return the scores of the chosen acquired images: for each score the number of each contrast."""
+    table: dict[str, dict[str, str]] = {}
+    for score in quality_scores(output_dir, {row.file for row in facts.rows.values()}):
+        if score.folder == facts.folder:
+            table.setdefault(score.score.removeprefix("raw: "), {})[score.contrast] = f"{score.value:.4g}"
+    return table
+
+
+def _audit_pictures(output_dir: Path, folder: str) -> dict[str, str]:
+    """Return the pictures of the contrasts that the audit hid and imputed: there the target is known."""
+    pictures = {str(task.target): derivatives.audit_panels(folder, task.target) for task in TASKS}
+    return {
+        target: picture_uri(output_dir / file) for target, file in pictures.items() if (output_dir / file).is_file()
+    }
 
 
 def _mask_method(facts: SessionFacts) -> str:

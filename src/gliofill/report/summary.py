@@ -29,6 +29,14 @@ COLUMNS = {
     "warnings": "What to look at before use; n/a if nothing.",
 }
 
+FAILURE_COLUMNS = {
+    "session": "sub-X, or sub-X/ses-Y.",
+    "step": "The step, and the contrast that it was about.",
+    "reason": "What went wrong.",
+    "log": "Log of the step, relative to this table.",
+    "slurm_log": "What SLURM had to say of the job; n/a if it ran elsewhere.",
+}
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -110,9 +118,9 @@ class Summary:
         write_json((output_dir / derivatives.COMPLETE).with_suffix(".json"), dictionary)
         failures = [(f.folder, f.step, f.reason, f.log, f.slurm_log) for f in self.failures]
         with whole_file(output_dir / derivatives.FAILURES) as temporary:
-            pd.DataFrame(failures, columns=["session", "step", "reason", "log", "slurm_log"]).to_csv(
-                temporary, sep="\t", index=False
-            )
+            pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)).to_csv(temporary, sep="\t", index=False)
+        dictionary = {name: {"Description": text} for name, text in FAILURE_COLUMNS.items()}
+        write_json((output_dir / derivatives.FAILURES).with_suffix(".json"), dictionary)
 
 
 def summarise(output_dir: Path) -> Summary:

@@ -131,11 +131,11 @@ def report(arguments: argparse.Namespace) -> int:
     limit_threads(1)
     from gliofill.report.cohort_page import write_cohort_page
     from gliofill.report.montage import draw_session
-    from gliofill.report.session_page import write_failed_pages, write_session_page
+    from gliofill.report.session_page import write_outdated_pages, write_session_page
 
     settings = read_sections(arguments.settings)
     if arguments.session is None:
-        for page in write_failed_pages(arguments.output_dir, bids_dir=arguments.bids_dir, settings=settings):
+        for page in write_outdated_pages(arguments.output_dir, bids_dir=arguments.bids_dir, settings=settings):
             print(page)
         print(write_cohort_page(arguments.output_dir))
         return 0

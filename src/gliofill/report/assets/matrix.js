@@ -144,6 +144,7 @@ const pageOf = (session) => `${session.replaceAll("/", "_")}.html`;
     row.setAttribute("aria-rowindex", String(position + 2));
     const name = document.createElement("th");
     name.scope = "row";
+    name.title = cohort.sessions[i];
     if (cohort.pages[i]) {
       const link = document.createElement("a");
       link.href = encodeURI(pageOf(cohort.sessions[i]));
