@@ -1,10 +1,10 @@
 """Time and memory of what is done before and between the jobs of a cohort, as the cohort grows.
 
 For each size, generates a BIDS dataset of tiny images and measures in fresh processes, start of Python included: the
-scan, the coverage table made and made again, a dry run of everything, a second start of a finished run, a start after
-one session was added, and the status. What the jobs of a session would leave behind is fabricated, and the one session
-that is added is made by a program that stands in for the verbs. At last, what one job spends on reading the workflow,
-beside a workflow of one rule without anything. Usage::
+scan, the coverage table made and made again, a dry run of everything, the verbs over the whole cohort, a second start
+of a finished run, and a start after one session was added. What the jobs of a session would leave behind is fabricated,
+and the one session that is added is made by a program that stands in for the verbs. At last, what one job spends on
+reading the workflow, beside a workflow of one rule without anything. Usage::
 
     python benchmarks/scale.py [--sessions 100 1000 10000] [--folder DIR] [--markdown FILE]
 """
@@ -29,7 +29,11 @@ from gliofill.bids import derivatives
 from gliofill.bids.worklist import read_worklist
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.stand_in import leave_records  # noqa: E402
+
 CORES = "2"
+ANY_IMAGE = {"max_pixel_mm": 5, "max_saturation": 1, "max_noise": 9, "max_wrap": 9, "max_cut": 9, "min_field_mm": 0}
 #: a session lacks nothing, the FLAIR, or the T1w before gadolinium, in turn
 CONTRASTS = ("ce-gadolinium_T1w", "T1w", "T2w", "FLAIR")
 GAPS: tuple[str | None, ...] = (None, "FLAIR", "T1w")
@@ -40,21 +44,13 @@ STEPS = {
     "dry run": "dry run before the first session",
     "second start": "start of a finished run",
     "one more": "start after one session was added, with its jobs",
+    "review": "`gliofill review`",
     "status": "`gliofill status`",
+    "index": "`gliofill report`, the page over the cohort",
 }
 
-#: stands in for the verbs that work on one session; the others are the real ones
-STAND_IN = """#!{python}
-import sys
-from pathlib import Path
-verb, *words = sys.argv[1:]
-if verb not in ("preprocess", "impute", "report"):
-    from gliofill.cli import main
-    sys.exit(main(sys.argv[1:]))
-sys.path.insert(0, {here!r})
-from scale import fabricate_session
-fabricate_session(Path.cwd(), words[2 if verb == "preprocess" else 1], words[2:3] if verb == "impute" else [])
-"""
+#: in the place of `gliofill` in the one job that is measured, at no cost
+NOTHING = "#!/bin/sh\necho '{}' >sub-00000/anat/sub-00000_desc-contrasts_qc.json\n"
 EMPTY = "rule all:\n    output: 'done.txt'\n    shell: 'touch {output}'\n"
 
 
@@ -80,26 +76,14 @@ def make_session(raw: Path, number: int, image: Path) -> None:
 
 
 def make_cohort(raw: Path, sessions: int) -> None:
-    """Write a dataset in which every image is the same small block of noise."""
+    """Write a dataset in which every image is the same small ball."""
     raw.mkdir(parents=True)
     (raw / "dataset_description.json").write_text('{"Name": "benchmark", "BIDSVersion": "1.10.0"}')
-    voxels = np.random.default_rng(0).integers(1, 1000, (16, 16, 16)).astype(np.int16)
+    ball = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0) < 12
     image = raw.with_name("image.nii.gz")
-    nib.save(nib.Nifti1Image(voxels, np.diag([5.0, 5.0, 5.0, 1.0])), image)
+    nib.save(nib.Nifti1Image((1000 * ball).astype(np.int16), np.diag([5.0, 5.0, 5.0, 1.0])), image)
     for number in range(sessions):
         make_session(raw, number, image)
-
-
-def fabricate_session(output: Path, folder: str, contrasts: list[str]) -> None:
-    """Write the records that the jobs of a session leave, without its images."""
-    entry = {"status": "ok", "reason": ""}
-    session = {"Session": folder, "Contrasts": dict.fromkeys(("T1post", "T1w", "T2w", "FLAIR"), entry)}
-    records: dict[str, object] = {derivatives.session_qc(folder): session, derivatives.montage(folder): {}}
-    records |= {derivatives.imputed_qc(folder, contrast): entry for contrast in contrasts}  # type: ignore[arg-type]
-    for name, content in records.items():
-        (output / name).parent.mkdir(parents=True, exist_ok=True)
-        if not (output / name).is_file():
-            (output / name).write_text(json.dumps(content))
 
 
 class Cohort:
@@ -110,11 +94,15 @@ class Cohort:
         self.raw, self.output = folder / "raw", folder / "out"
         make_cohort(self.raw, sessions)
         config = {"bids_dir": str(self.raw), "output_dir": str(self.output), "threads": {"coverage": int(CORES)}}
+        # one job, however large the cohort is
+        config["audit"] = {"sessions": 0}
+        config["usability"] = ANY_IMAGE
         (folder / "config.json").write_text(json.dumps(config))
-        program = folder / "bin" / "gliofill"
-        program.parent.mkdir()
-        program.write_text(STAND_IN.format(python=sys.executable, here=str(ROOT / "benchmarks")))
-        program.chmod(0o755)
+        stand_in = f"#!{sys.executable}\n{(ROOT / 'tests' / 'stand_in.py').read_text()}"
+        for name, text in (("bin", stand_in), ("bin-of-job", NOTHING)):
+            (folder / name).mkdir()
+            (folder / name / "gliofill").write_text(text)
+            (folder / name / "gliofill").chmod(0o755)
 
     def gliofill(self, *words: str) -> Measurement:
         """Run a verb."""
@@ -125,14 +113,21 @@ class Cohort:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", CORES]
         return measure([*command, *words, "--configfile", str(self.folder / "config.json")], self.folder)
 
-    def fabricate(self) -> None:
-        """Write what a finished run leaves, Snakemake's own notes included."""
+    def fabricate(self) -> dict[str, Measurement]:
+        """Write what a finished run leaves, Snakemake's own notes included, and measure the verbs over the cohort."""
         work = read_worklist(self.output / derivatives.COVERAGE)
         for folder in work.images:
-            fabricate_session(self.output, folder, [str(contrast) for contrast in work.fillings.get(folder, ())])
-        self.gliofill("status", str(self.output))
+            leave_records(self.output, "preprocess", folder)
+            for contrast in work.fillings.get(folder, ()):
+                leave_records(self.output, "impute", folder, str(contrast))
+        output = str(self.output)
+        found = {"review": self.gliofill("review", output), "status": self.gliofill("status", output, "--write")}
+        for folder in work.sessions:
+            leave_records(self.output, "report", folder)
+        found["index"] = self.gliofill("report", output)
         (self.output / "logs" / "verdict.txt").write_text("")
         self.snakemake("--touch", "--quiet", "all")
+        return found
 
     def job(self, snakefile: Path, target: str, *words: str) -> Measurement:
         """Run one job as the plug-ins for clusters do: Snakemake in a process of its own that runs just this one."""
@@ -140,12 +135,12 @@ class Cohort:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--target-jobs", target]
         command += ["--allowed-rules", rule, "--cores", "1", "--mode", "remote", "--force", "--nolock", "--no-hooks"]
         command += ["--rerun-triggers", "mtime", "--ignore-incomplete", "--quiet", "all", *words]
-        return measure(command, self.folder)
+        return measure(command, self.folder, programs="bin-of-job")
 
 
-def measure(command: list[str], folder: Path) -> Measurement:
+def measure(command: list[str], folder: Path, programs: str = "bin") -> Measurement:
     """Run a command; its printed words are shown only if it fails."""
-    environment = os.environ | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{folder / programs}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("GLIOFILL_START", None)
     with tempfile.TemporaryFile("w+") as printed:
         start = time.perf_counter()
@@ -175,12 +170,12 @@ def measure_cohort(folder: Path, sessions: int, show: Callable[[str], None]) -> 
 
     note("scan", cohort.gliofill("scan", raw))
     for step in ("coverage", "coverage again"):
-        note(step, cohort.gliofill("coverage", raw, output, "--threads", CORES))
+        note(step, cohort.gliofill("coverage", raw, output, "--threads", CORES, "--settings", json.dumps(ANY_IMAGE)))
     cohort.snakemake(derivatives.COVERAGE, "--force")
     note("dry run", cohort.snakemake("--dry-run", "--quiet", "all"))
-    cohort.fabricate()
+    for step, result in cohort.fabricate().items():
+        note(step, result)
     note("second start", cohort.snakemake())
-    note("status", cohort.gliofill("status", output))
     make_session(cohort.raw, sessions, folder / "image.nii.gz")
     note("one more", cohort.snakemake())
     assert (cohort.output / derivatives.montage(f"sub-{sessions:05d}")).is_file()

@@ -182,7 +182,7 @@ def _disturb(story: Story) -> None:
         # so that the run is not over when its head is killed
         call("scontrol", "suspend", _preprocessing(story, "sub-03")[1].number)
         # the tables of a run that has not ended must not make a later one believe that all is done
-        run_gliofill("status", str(story.cohort))
+        run_gliofill("status", "--write", str(story.cohort))
         story.failures = (story.cohort / derivatives.FAILURES).read_text()
 
     do_once(
