@@ -36,7 +36,7 @@ browser:
 	@[ -z "$$GLIOFILL_NO_BROWSER" ] || exit 0; \
 	for name in "$$GLIOFILL_CHROMIUM" chromium chromium-browser google-chrome; do ! command -v "$$name" >/dev/null || exit 0; done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null || \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null || \
 		echo "make: Chromium could not be installed; the tests of the pages need it (or GLIOFILL_NO_BROWSER=1)"; \
 	else echo "make: the tests of the pages need Chromium: install it, name it in GLIOFILL_CHROMIUM, or set GLIOFILL_NO_BROWSER=1"; fi
 
