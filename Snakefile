@@ -33,6 +33,12 @@ rule all:
         rules.index.input,
 
 
+onstart:
+    # a profile that goes on after a failure cannot be told otherwise from the command line
+    if SETTINGS.stop_on_first_crash:
+        workflow.scheduler.keepgoing = False
+
+
 onerror:
     shell(
         f"test ! -f {derivatives.COVERAGE} || "

@@ -42,11 +42,22 @@ def _main(verb: str, words: list[str]) -> int:
         time.sleep(seconds)
     if verb == "preprocess":
         leave_records(Path.cwd(), verb, words[2])
+        if os.environ.get("STAND_IN_FAILS") == verb:
+            return _fail(words[2])
     else:
         leave_records(Path.cwd(), verb, *words[1 : 3 if verb == "impute" else 2])
     with Path(f"times-{verb}.txt").open("a") as file:
         file.write(f"{start} {time.monotonic()}\n")
     return 0
+
+
+def _fail(folder: str) -> int:
+    """Record a failure of every contrast, and end as the real verb does then."""
+    from gliofill.verbs.cohort import verdict
+
+    contrasts = {str(contrast): {"status": "failed", "reason": "broken on purpose"} for contrast in Contrast}
+    _write(Path.cwd() / derivatives.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
+    return verdict({f"{folder} {name}": entry for name, entry in contrasts.items()})
 
 
 if __name__ == "__main__":

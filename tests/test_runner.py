@@ -1,17 +1,21 @@
 """The BIDS-App command."""
 
+import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gliofill.app_options import make_config, read_app_options
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, write_coverage
+from gliofill.bids.description import write_description
 from gliofill.cli import main
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
-from gliofill.images import write_json
+from gliofill.images import read_json, write_image, write_json
 from gliofill.runner import run_app
 
 
@@ -132,6 +136,49 @@ def test_a_user_without_a_name_gets_one(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("gliofill.runner.getpass.getuser", nameless)
     assert run_app([str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]) == 0
     assert seen[0]["USER"].startswith("uid-")
+
+
+def test_the_first_crash_stops_the_run_only_if_asked_for(started: list[list[str]], tmp_path: Path) -> None:
+    assert run_app(["bids", "out", "participant"]) == 0
+    assert run_app(["bids", "out", "participant", "--stop_on_first_crash"]) == 0
+    assert ["--keep-going" in command for command in started] == [True, False]
+    assert read_json(tmp_path / "out" / ".gliofill" / "config.json")["stop_on_first_crash"] is True
+
+
+def test_a_recorded_failure_fails_its_step_only_where_the_run_is_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_coverage(
+        tmp_path / "out" / derivatives.COVERAGE,
+        [Row("sub-01", "n/a", "T2w", "ok", "use", reason="acquired", file="sub-01/anat/sub-01_T2w.nii.gz")],
+    )
+    anat = tmp_path / "bids" / "sub-01" / "anat"
+    anat.mkdir(parents=True)
+    settings = json.dumps({"brain_mask": "provided"})
+    words = ["preprocess", str(tmp_path / "bids"), str(tmp_path / "out"), "sub-01", "--settings", settings]
+    write_image(anat / "sub-01_T2w.nii.gz", np.ones((9, 9, 9)), np.eye(4))
+    assert main(words) == 0
+    monkeypatch.setenv("GLIOFILL_STOP_ON_FIRST_CRASH", "1")
+    assert main(words) == 1
+    assert "gliofill: sub-01 T2w failed: sub-01: no brain mask matches" in capsys.readouterr().err
+
+
+def test_report_only_tells_what_is_missing_and_makes_nothing_else(
+    started: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["bids", "out", "participant", "--report-only", "--cores", "2"]
+    assert main(words) == 2 and "no such file" in capsys.readouterr().err
+    gaps = [
+        Row(s, "n/a", str(contrast), "missing", reason="none") for s in ("sub-01", "sub-02") for contrast in Contrast
+    ]
+    write_description(tmp_path / "bids", tmp_path / "out")
+    write_coverage(tmp_path / "out" / derivatives.COVERAGE, gaps)
+    assert main([*words, "--participant-label", "01"]) == 0
+    assert (tmp_path / "out" / "sub-01.html").is_file() and not (tmp_path / "out" / "sub-02.html").is_file()
+    write_coverage(tmp_path / "out" / derivatives.COVERAGE, [replace(gaps[0], status="ok", action="use"), *gaps[1:]])
+    assert main(words) == 1 and started == []
+    assert "1 steps of 1 sessions were not reached" in capsys.readouterr().out
+    assert main([*words, "--participant-label", "77"]) == 2
 
 
 def test_results_of_another_version_are_told(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,13 @@ from gliofill.contrasts import Contrast
 SESSIONS = ("sub-01", "sub-02")
 
 
-def start(folder: Path, *words: str, seconds: float = 0) -> str:
+def start(folder: Path, *words: str, seconds: float = 0, cores: int = 8, failing: str = "", exit_code: int = 0) -> str:
     """Run Snakemake with a stand-in for the verbs of a session, which take so many seconds; return what it prints."""
-    command = [sys.executable, "-m", "snakemake", *words, "--cores", "8"]
+    command = [sys.executable, "-m", "snakemake", *words, "--cores", str(cores)]
     environment = os.environ | {
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "STAND_IN_SECONDS": str(seconds),
+        "STAND_IN_FAILS": failing,
     }
     environment.pop("GLIOFILL_START", None)
     run = subprocess.run(
@@ -35,7 +37,7 @@ def start(folder: Path, *words: str, seconds: float = 0) -> str:
         timeout=600,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == exit_code, run.stdout + run.stderr
     return run.stdout + run.stderr
 
 
@@ -99,3 +101,20 @@ def test_as_many_jobs_run_on_cards_as_there_are_cards(finished: Path, words: tup
     start(finished, *records, "--force", *words, seconds=3)
     (_, end), (begin, _) = sorted(tuple(map(float, line.split())) for line in times.read_text().splitlines())
     assert (begin < end) == together
+
+
+@pytest.mark.parametrize("stops", [False, True], ids=["go on", "stop"])
+def test_a_run_ends_with_the_first_failure_only_if_asked_to_and_names_it(
+    finished: Path, tmp_path: Path, stops: bool
+) -> None:
+    config = json.loads((finished / "config.yaml").read_text()) | {"stop_on_first_crash": stops}
+    (tmp_path / "config.yaml").write_text(json.dumps(config | {"output_dir": str(tmp_path / "out")}))
+    (tmp_path / "bin").symlink_to(finished / "bin")
+    text = start(tmp_path, cores=1, failing="preprocess", exit_code=1)
+    failed = set(re.findall(r"^failed: (sub-0[12]) preprocess T2w: .*broken on purpose", text, re.MULTILINE))
+    if stops:
+        # whichever came first; the other was never begun
+        assert len(failed) == 1 and "of 1 sessions were not reached" in text
+        assert not any((tmp_path / "out" / derivatives.session_qc(session)).is_file() for session in SESSIONS)
+    else:
+        assert failed == set(SESSIONS) and "not reached" not in text

@@ -18,7 +18,7 @@ def row(folder: Path) -> pd.Series:
 
 def test_an_imputed_file_replaces_an_unusable_one_and_the_table_says_so(tmp_path: Path) -> None:
     cohort(tmp_path, coverage(dict.fromkeys(Contrast, GOOD)), manifest(FLAIR=unusable()))
-    assert summarise(tmp_path).failures[0].step == "impute FLAIR"  # planned, not made yet
+    assert summarise(tmp_path).unfinished[0].step == "impute FLAIR"  # planned, not made yet
     write_json(
         tmp_path / derivatives.imputed_qc("sub-01", Contrast.FLAIR), {"status": "ok", "reason": "", "source": "T2w"}
     )
@@ -41,3 +41,18 @@ def test_an_image_used_by_a_reviewers_word_carries_a_warning(tmp_path: Path) -> 
     line = row(tmp_path)
     assert line["FLAIR"] == derivatives.preprocessed("sub-01", Contrast.FLAIR) and line["unusable"] == "n/a"
     assert "a reviewer decided so (I looked)" in line["warnings"]
+
+
+def test_a_step_that_broke_off_is_told_by_the_end_of_its_log_and_one_not_reached_apart(tmp_path: Path) -> None:
+    cohort(tmp_path, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}), {})
+    (tmp_path / derivatives.session_qc("sub-01")).unlink()
+    summary = summarise(tmp_path)
+    assert not summary.failures and not summary.is_done
+    assert set(summary.sessions[0].states.values()) == {"unfinished"}
+    assert "4 steps of 1 sessions were not reached" in summary.sentence
+    log = tmp_path / "logs" / "preprocess" / "sub-01" / "sub-01.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("sub-01 T2w: ok\nTraceback (most recent call last):\n  x\nMemoryError: 3 GB\n")
+    summary = summarise(tmp_path)
+    assert [failure.step for failure in summary.failures] == ["preprocess T1post", "preprocess T1w", "preprocess T2w"]
+    assert summary.failures[0].reason == "the step did not finish: MemoryError: 3 GB"

@@ -110,6 +110,17 @@ def _add_choice(parser: AppParser) -> None:
     group.add_argument(
         "--skip-bids-validation", action="store_true", help="accepted; gliofill reads datasets that are not valid too"
     )
+    group.add_argument(
+        "--stop-on-first-crash",
+        action="store_true",
+        help="end the run with the first step that fails; without it every other session is finished",
+    )
+    group.add_argument(
+        "--report-only",
+        "--reports-only",
+        action="store_true",
+        help="only write pages and tables of what is already there, and tell what is missing",
+    )
     group.add_argument("-n", "--dry-run", action="store_true", help="only tell what would be done")
 
 
@@ -176,6 +187,8 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     config |= {key: values for key, values in labels.items() if values}
     if options.bids_filter != "{}":
         config["bids_filter"] = read_filter(options.bids_filter)
+    if options.stop_on_first_crash:
+        config["stop_on_first_crash"] = True
     if options.random_seed is not None:
         config["split"] = {**config.get("split", {}), "seed": options.random_seed}
     return config

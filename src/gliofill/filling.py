@@ -139,6 +139,7 @@ def _synthesise(
         "source": str(source),
         "source_state": state.status,
         "demonstration": model.is_demonstration,
+        "TrainingDataAttribution": list(model.metadata.get("attribution", ())),
         "Domain": domain,
         "files": {file: sha256(output_dir / file) for file in files},
     }

@@ -13,9 +13,8 @@ from gliofill.app_options import make_config, read_app_options
 from gliofill.bids.description import check_output
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, write_json
-from gliofill.report.summary import summarise
+from gliofill.report_only import report_cohort, report_only
 from gliofill.settings import parse_config, share_folder
-from gliofill.terminal import print_status
 
 
 def run_app(words: Sequence[str]) -> int:
@@ -31,16 +30,19 @@ def run_app(words: Sequence[str]) -> int:
     if not options.bids_dir.is_dir():
         raise GliofillError(f"{options.bids_dir}: no such folder")
     if options.level == "group":
-        return _summarise(options.output_dir.resolve())
+        return report_cohort(options.output_dir.resolve())
     config = make_config(options)
     settings = parse_config(config)
     check_output(settings.bids_dir, settings.output_dir)
+    if options.report_only:
+        return report_only(settings, workers=options.cores or os.cpu_count() or 1, dry_run=options.dry_run)
     _tell_of_other_version(settings.output_dir)
     file = settings.output_dir / ".gliofill" / "config.json"
     write_json(file, config)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(share_folder() / "Snakefile")]
     command += ["--configfile", str(file), *_limits(options)]
-    command += ["--keep-going", "--rerun-incomplete", *(["--dry-run"] if options.dry_run else []), *rest]
+    command += [] if settings.stop_on_first_crash else ["--keep-going"]
+    command += ["--rerun-incomplete", *(["--dry-run"] if options.dry_run else []), *rest]
     # verbs are found beside this interpreter, also when its folder is not on the user's PATH
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     environment.setdefault("GLIOFILL_START", str(Path.cwd()))
@@ -80,17 +82,6 @@ def _tell_of_other_version(output_dir: Path) -> None:
                 "every session is made again, so that all are alike",
                 file=sys.stderr,
             )
-
-
-def _summarise(output_dir: Path) -> int:
-    """Write the tables and the page over the cohort from what is already there, print them; 1 if anything failed."""
-    from gliofill.report.cohort_page import write_cohort_page
-
-    summary = summarise(output_dir)
-    summary.write(output_dir)
-    write_cohort_page(output_dir)
-    print_status(summary)
-    return 1 if summary.failures else 0
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:

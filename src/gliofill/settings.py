@@ -169,6 +169,7 @@ class Settings:
     sessions: tuple[str, ...] = ()
     bids_filter: Mapping[str, Any] = field(default_factory=dict)
     review_table: Path | None = None
+    stop_on_first_crash: bool = False
     usability: UsabilitySettings = field(default_factory=UsabilitySettings)
     preprocess: PreprocessSettings = PreprocessSettings()
     impute: ImputeSettings = field(default_factory=ImputeSettings)

@@ -29,6 +29,7 @@ STYLES = {
     "missing": "red",
     "failed": "bold red",
     "gap": "red",
+    "unfinished": "dim",
     "unusable": "red",
     "flagged": "magenta",
 }

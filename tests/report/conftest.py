@@ -99,6 +99,7 @@ def _imputed(tree: Tree) -> None:
     write_json(tree.output / derivatives.sidecar(widths), {"Description": "half-width of an interval"})
     record = {"status": "ok", "reason": "no such image in the dataset", "source": "T2w", "source_state": "ok"}
     record |= {"Model": "mine-1", "GliofillVersion": "0.1.0", "demonstration": False, "files": {name: "cd" * 32}}
+    record["TrainingDataAttribution"] = ["Scans of Somewhere, CC BY 4.0"]
     record["Domain"] = {
         "problems": [f"voxels of 5 mm {HOSTILE}"],
         "scores": {"spacing_mm": {"value": 5.0, "low": 0.9, "high": 3.3}},
@@ -167,6 +168,7 @@ def _manifest(tree: Tree, session: str, entries: Mapping[str, dict], *, with_les
     if with_lesion:
         write_image(tree.output / derivatives.lesion(session), lesion(), AFFINE, dtype="uint8")
     manifest = {"Session": session, "GliofillVersion": "0.1.0", "Reference": "T1post", "Contrasts": dict(entries)}
+    manifest["BiasCorrection"] = True
     manifest["BrainMask"] = {"method": "template", "volume_mL": 1400.5, "files": {}}
     write_json(tree.output / derivatives.session_qc(session), manifest)
 

@@ -20,6 +20,7 @@ from gliofill.errors import GliofillError
 from gliofill.images import sha256
 from gliofill.learning.recipe import VARIANTS
 from gliofill.models import model_checksum
+from gliofill.options import STOP
 from gliofill.settings import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
@@ -59,6 +60,10 @@ try:
 except GliofillError as error:
     raise WorkflowError(f"gliofill: {error}") from None
 
+
+# here and not in the parameters of rules: what is already made does not depend on it
+if SETTINGS.stop_on_first_crash:
+    os.environ[STOP] = "1"
 
 # on one machine the jobs share its cards and its memory, of which the system needs a part; a cluster sees to that itself
 if workflow.is_main_process and workflow.resource_settings.nodes is None:

@@ -73,6 +73,7 @@ rule index:
     output:
         page=report(derivatives.INDEX, caption="../report/index.rst", category="Cohort"),
         scores=derivatives.SCORES,
+        citation=derivatives.CITATION,
     log:
         "logs/index/index.log",
     threads: 1

@@ -20,6 +20,8 @@ QUALITY = "desc-contrasts_quality.tsv"
 #: the page over the cohort, and the numbers that it plots
 INDEX = "index.html"
 SCORES = "desc-contrasts_scores.tsv"
+#: whom to cite for what a run did
+CITATION = "logs/CITATION.md"
 #: scripts that the session pages share
 PAGE_ASSETS = "report"
 

@@ -110,6 +110,7 @@ class _Publisher:
             "Session": self.plan.folder,
             "GliofillVersion": __version__,
             "Reference": str(self.plan.reference),
+            "BiasCorrection": self.settings.bias_correction,
         }
         mask_file = resampled(self.scratch, "mask")
         if not mask_file.is_file():

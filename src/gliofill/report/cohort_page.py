@@ -11,6 +11,7 @@ from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
 from gliofill.contrasts import Contrast
 from gliofill.images import write_text
+from gliofill.report.cohort_methods import write_citation
 from gliofill.report.facts import STATES, existing_logs, read_if_there, read_table
 from gliofill.report.pages import render
 from gliofill.report.scores import Score, quality_scores, session_scores, write_scores
@@ -33,6 +34,7 @@ TABLES = {
     derivatives.AUDIT_SUMMARY: "how the models do on this cohort",
     derivatives.AUDIT_METRICS: "the same for each session",
     derivatives.AUDIT_SESSIONS: "which sessions the audit looked at",
+    derivatives.CITATION: "a methods text, with references and the data behind the models",
 }
 
 
@@ -63,7 +65,7 @@ class Imputation:
 
 
 def write_cohort_page(output_dir: Path) -> Path:
-    """Write the page over the cohort and the table of the scores that it plots.
+    """Write the page over the cohort, the table of the scores that it plots, and whom to cite.
 
     It is written from what is there: also when steps failed, and then says so at its top.
 
@@ -87,7 +89,7 @@ def write_cohort_page(output_dir: Path) -> Path:
         scripts=("matrix.js", "strips.js"),
         summary=summary,
         counts={contrast: Counter(each[contrast] for each in states.values()) for contrast in map(str, Contrast)},
-        state_names=STATES,
+        state_names=_shown_states(summary),
         failures=_failure_lines(output_dir, summary),
         shown_failures=SHOWN_FAILURES,
         imputations=imputations,
@@ -96,6 +98,7 @@ def write_cohort_page(output_dir: Path) -> Path:
         tables={name: text for name, text in TABLES.items() if (output_dir / name).is_file()},
         data=_page_data(output_dir, summary, rows, states, scores),
     )
+    write_citation(output_dir, summary)
     path = output_dir / derivatives.INDEX
     write_text(path, page)
     return path
@@ -107,6 +110,10 @@ def _states(session: SessionSummary, rows: Mapping[str, Row]) -> dict[str, str]:
         str(contrast): "unusable" if state == "gap" and rows[contrast].status == "unusable" else state
         for contrast, state in session.states.items()
     }
+
+
+def _shown_states(summary: Summary) -> list[str]:
+    return [state for state in STATES if state != "unfinished" or summary.unfinished]
 
 
 def _read_records(output_dir: Path, summary: Summary) -> tuple[list[Score], list[Imputation]]:
@@ -157,7 +164,8 @@ def _page_data(
     scores: Iterable[Score],
 ) -> dict[str, Any]:
     """Return what the scripts of the page show, in columns: ten thousand sessions stay small."""
-    names = [*STATES, *sorted({s for each in states.values() for s in each.values()} - set(STATES))]
+    shown = _shown_states(summary)
+    names = [*shown, *sorted({s for each in states.values() for s in each.values()} - set(shown))]
     failed = defaultdict(list)
     for failure in summary.failures:
         failed[failure.folder].append(f"{failure.step} failed: {failure.reason}")

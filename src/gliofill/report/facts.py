@@ -15,7 +15,7 @@ from gliofill.images import read_json
 from gliofill.report.summary import Failure, SessionSummary, summarise_session
 
 #: in the order of how much a reader should care
-STATES = ("failed", "unusable", "flagged", "gap", "synthetic", "acquired")
+STATES = ("failed", "unfinished", "unusable", "flagged", "gap", "synthetic", "acquired")
 
 #: what a reader sees of a state
 STATE_LABELS = {"gap": "missing", "synthetic": "synthetic", "acquired": "acquired", "flagged": "flagged"}

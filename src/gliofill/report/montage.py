@@ -22,6 +22,7 @@ STATE_COLOURS = {
     "synthetic": "#ffc94d",
     "gap": "#ff8a80",
     "failed": "#ff8a80",
+    "unfinished": "#bbbbbb",
 }
 
 

@@ -1,6 +1,5 @@
 """Where a run stands while it goes on, read from the records and logs that its jobs have left so far."""
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,10 +9,8 @@ from gliofill.bids import derivatives
 from gliofill.bids.coverage import read_coverage
 from gliofill.contrasts import Contrast
 from gliofill.images import read_json
+from gliofill.report.logs import last_words
 from gliofill.report.summary import Failure
-
-#: how the end of the log of a job looks that broke off
-_BROKEN = re.compile(r"^(Traceback \(most recent call last\)|gliofill: |Killed|Terminated)", re.MULTILINE)
 
 
 @dataclass
@@ -115,7 +112,7 @@ def _look(output_dir: Path, job: _Job, stage: Stage) -> float:
         return record.stat().st_mtime
     if not log.is_file():
         return 0.0
-    if reason := _broken_off(log):
+    if reason := last_words(log):
         stage.failures.append(Failure(job.folder, f"{job.stage} {job.what}", reason, job.log))
     else:
         stage.under_way.append(job.folder if job.what in ("session", "page") else f"{job.folder} {job.what}")
@@ -130,9 +127,3 @@ def _recorded_failures(record: Path, job: _Job) -> Iterator[Failure]:
     for contrast, entry in entries.items():
         if entry.get("status") == "failed":
             yield Failure(job.folder, f"{job.stage} {contrast}", str(entry.get("reason", "")), job.log)
-
-
-def _broken_off(log: Path) -> str:
-    """Return the last line of the log of a job that broke off, empty if it seems to go on."""
-    text = log.read_text(encoding="utf-8", errors="replace")[-4000:]
-    return text.strip().splitlines()[-1] if _BROKEN.search(text) else ""

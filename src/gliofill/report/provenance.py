@@ -19,6 +19,23 @@ PACKAGES = ("gliofill", "antspyx", "nipype", "torch", "nilearn", "nibabel", "num
 
 
 @dataclass(frozen=True)
+class ModelIdentity:
+    """A model that made synthetic images.
+
+    Attributes
+    ----------
+    attribution
+        What its training data ask to be named and cited; empty if its ``model.json`` names nothing.
+    """
+
+    contrast: str
+    source: str
+    model_id: str
+    sha256: str
+    attribution: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """The model behind a synthetic contrast, as the sidecar of the image names it."""
 
@@ -29,6 +46,12 @@ class ModelFacts:
     version: str
     reason: str
     demonstration: bool
+    attribution: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What is the same for all images that the model made."""
+        return ModelIdentity(self.contrast, self.source, self.model_id, self.sha256, self.attribution)
 
 
 def package_versions() -> dict[str, str]:
@@ -47,22 +70,33 @@ def _version(name: str) -> str:
 
 def models_used(output_dir: Path, facts: SessionFacts) -> list[ModelFacts]:
     """Return the model of each synthetic contrast."""
-    found = []
-    for contrast, record in facts.imputed.items():
-        sidecar = read_if_there(output_dir / derivatives.sidecar(derivatives.imputed(facts.folder, contrast)))
-        method = sidecar.get("SynthesisMethod", {})
-        found.append(
-            ModelFacts(
-                contrast=str(contrast),
-                source=str(record.get("source", facts.rows[contrast].source)),
-                model_id=str(record.get("Model", "n/a")),
-                sha256=str(method.get("WeightsSHA256", "n/a")),
-                version=str(record.get("GliofillVersion", "n/a")),
-                reason=str(record.get("reason", "")),
-                demonstration=bool(record.get("demonstration")),
-            )
-        )
-    return found
+    return [model_facts(output_dir, facts.folder, contrast, record) for contrast, record in facts.imputed.items()]
+
+
+def model_facts(output_dir: Path, folder: str, contrast: Contrast, record: Mapping[str, Any]) -> ModelFacts:
+    """Return the model of one synthetic contrast, from its record and its sidecar."""
+    sidecar = read_if_there(output_dir / derivatives.sidecar(derivatives.imputed(folder, contrast)))
+    method = sidecar.get("SynthesisMethod", {})
+    return ModelFacts(
+        contrast=str(contrast),
+        source=str(record.get("source", "n/a")),
+        model_id=str(record.get("Model", "n/a")),
+        sha256=str(method.get("WeightsSHA256", "n/a")),
+        version=str(record.get("GliofillVersion", "n/a")),
+        reason=str(record.get("reason", "")),
+        demonstration=bool(record.get("demonstration")),
+        attribution=tuple(map(str, record.get("TrainingDataAttribution", ()))),
+    )
+
+
+def mask_method(manifest: Mapping[str, Any]) -> str:
+    """Return how a session's brain mask was made; empty if it was not."""
+    return str(manifest.get("BrainMask", {}).get("method", ""))
+
+
+def is_bias_corrected(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether N4 was applied to a session."""
+    return bool(manifest.get("BiasCorrection"))
 
 
 def checksums(facts: SessionFacts) -> dict[str, str]:

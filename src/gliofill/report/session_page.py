@@ -10,12 +10,21 @@ from gliofill.bids.coverage import Row, read_coverage
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.images import write_text
 from gliofill.quality.verdict import CODES
-from gliofill.report.citation import methods_text
-from gliofill.report.facts import SessionFacts, existing_logs, read_if_there, read_session
+from gliofill.report.citation import Methods, known_masks
+from gliofill.report.facts import SessionFacts, existing_logs, read_session
 from gliofill.report.figures import ContrastFigure, draw_figures
 from gliofill.report.pages import provide_viewer, render
 from gliofill.report.pictures import picture_uri
-from gliofill.report.provenance import ModelFacts, checksums, commands, models_used, package_versions, raw_dataset
+from gliofill.report.provenance import (
+    ModelFacts,
+    checksums,
+    commands,
+    is_bias_corrected,
+    mask_method,
+    models_used,
+    package_versions,
+    raw_dataset,
+)
 from gliofill.report.scores import quality_scores
 from gliofill.report.summary import summarise
 from gliofill.report.volumes import VOXEL_MM, write_volumes
@@ -79,9 +88,11 @@ def write_session_page(
     bids_dir = bids_dir if bids_dir is not None and bids_dir.is_dir() else raw_dataset(output_dir)
     figures = draw_figures(output_dir, facts, bids_dir)
     models = models_used(output_dir, facts)
-    text, references = methods_text(
-        models, bias_corrected=_bias_corrected(output_dir, facts), mask_method=_mask_method(facts)
-    )
+    methods = Methods(
+        frozenset(model.identity for model in models),
+        is_bias_corrected(facts.manifest),
+        known_masks([mask_method(facts.manifest)]),
+    ).write()
     volumes = output_dir / derivatives.viewer_volumes(folder)
     write_volumes(volumes, figures.volumes)
     provide_viewer(output_dir)
@@ -100,8 +111,8 @@ def write_session_page(
         checksums=checksums(facts),
         commands=commands(facts, bids_dir, output_dir, settings or {}),
         versions=package_versions(),
-        methods=text if figures.volumes else "",
-        references=references,
+        methods=methods.text if figures.volumes else "",
+        references=methods.references,
         volumes=derivatives.viewer_volumes(folder),
         viewer=f"{derivatives.PAGE_ASSETS}/niivue.umd.js",
         voxel_mm=VOXEL_MM,
@@ -183,15 +194,6 @@ def _audit_pictures(output_dir: Path, folder: str) -> dict[str, str]:
     return {
         target: picture_uri(output_dir / file) for target, file in pictures.items() if (output_dir / file).is_file()
     }
-
-
-def _mask_method(facts: SessionFacts) -> str:
-    return str(facts.manifest.get("BrainMask", {}).get("method", ""))
-
-
-def _bias_corrected(output_dir: Path, facts: SessionFacts) -> bool:
-    names = [derivatives.preprocessed(facts.folder, contrast) for contrast in Contrast]
-    return any("N4" in read_if_there(output_dir / derivatives.sidecar(name)).get("Description", "") for name in names)
 
 
 def _logs(facts: SessionFacts) -> list[str]:

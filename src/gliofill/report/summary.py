@@ -1,7 +1,7 @@
 """What became of every session: which four files to use, which of them are synthetic, and what failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from gliofill.bids.review import NOT_FINISHED, Outcome, read_manifest, review_se
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, whole_file, write_json
+from gliofill.report.logs import has_begun, step_logs
+from gliofill.report.session_summary import NOT_REACHED, Failure, SessionSummary, not_reached, step_failure
 
 COLUMNS = {
     "participant_id": "Participant, with sub-.",
@@ -39,56 +41,17 @@ FAILURE_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A step that did not do what was planned.
-
-    Attributes
-    ----------
-    log
-        Of the step, relative to the output folder.
-    slurm_log
-        What SLURM had to say of the job, when it was killed for instance; ``n/a`` if it ran elsewhere.
-    """
-
-    folder: str
-    step: str
-    reason: str
-    log: str
-    slurm_log: str = "n/a"
-
-
-@dataclass(frozen=True)
-class SessionSummary:
-    """One session: the state and file of each contrast.
-
-    Attributes
-    ----------
-    states
-        ``acquired``, ``flagged``, ``synthetic``, ``gap`` or ``failed``.
-    files
-        Relative to the output folder, for contrasts that have one.
-    gaps
-        Reason for each contrast without file.
-    unusable
-        Reason for each contrast whose acquired image should not be used; it may have a synthetic file, or none.
-    warnings
-        Sentences.
-    """
-
-    folder: str
-    states: Mapping[Contrast, str]
-    files: Mapping[Contrast, str]
-    gaps: Mapping[Contrast, str]
-    warnings: tuple[str, ...]
-    unusable: Mapping[Contrast, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Summary:
-    """All sessions, and what failed."""
+    """All sessions, what failed, and what a run that ended early has not reached."""
 
     sessions: tuple[SessionSummary, ...]
     failures: tuple[Failure, ...]
+    unfinished: tuple[Failure, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that was planned was done."""
+        return not (self.failures or self.unfinished)
 
     @property
     def warnings(self) -> list[str]:
@@ -101,6 +64,10 @@ class Summary:
         complete = sum(len(session.files) == len(Contrast) for session in self.sessions)
         synthetic = sum(state == "synthetic" for session in self.sessions for state in session.states.values())
         text = f"{complete} of {len(self.sessions)} sessions have all four contrasts; {synthetic} images are synthetic."
+        if self.unfinished:
+            sessions = len({failure.folder for failure in self.unfinished})
+            count = f"{len(self.unfinished)} steps of {sessions} sessions"
+            text += f"\n{count} were not reached; the same command goes on there."
         if not self.failures:
             return text
         redo = " ".join(sorted({_record(failure) for failure in self.failures}))
@@ -116,7 +83,7 @@ class Summary:
             pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(temporary, sep="\t", index=False)
         dictionary = {name: {"Description": text} for name, text in COLUMNS.items()}
         write_json((output_dir / derivatives.COMPLETE).with_suffix(".json"), dictionary)
-        failures = [(f.folder, f.step, f.reason, f.log, f.slurm_log) for f in self.failures]
+        failures = [(f.folder, f.step, f.reason, f.log, f.slurm_log) for f in (*self.failures, *self.unfinished)]
         with whole_file(output_dir / derivatives.FAILURES) as temporary:
             pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)).to_csv(temporary, sep="\t", index=False)
         dictionary = {name: {"Description": text} for name, text in FAILURE_COLUMNS.items()}
@@ -132,12 +99,15 @@ def summarise(output_dir: Path) -> Summary:
         If there is no coverage table.
     """
     rows = read_coverage(output_dir / derivatives.COVERAGE)
-    sessions, failures = [], []
+    sessions: list[SessionSummary] = []
+    failures: list[Failure] = []
+    unfinished: list[Failure] = []
     for folder, group in groupby(rows, key=lambda row: row.folder):
         session, failed = _summarise_session(output_dir, folder, list(group))
         sessions.append(session)
-        failures += failed
-    return Summary(tuple(sessions), tuple(failures))
+        for failure in failed:
+            (unfinished if failure.reason == NOT_REACHED else failures).append(failure)
+    return Summary(tuple(sessions), tuple(failures), tuple(unfinished))
 
 
 def summarise_session(output_dir: Path, folder: str) -> tuple[SessionSummary, tuple[Failure, ...]]:
@@ -152,11 +122,13 @@ def summarise_session(output_dir: Path, folder: str) -> tuple[SessionSummary, tu
     if not rows:
         raise GliofillError(f"{output_dir / derivatives.COVERAGE}: has no session {folder}")
     session, failed = _summarise_session(output_dir, folder, rows)
-    return session, tuple(failed)
+    return session, tuple(failure for failure in failed if failure.reason != NOT_REACHED)
 
 
 def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[SessionSummary, list[Failure]]:
     manifest = read_manifest(output_dir, folder)
+    if not manifest and not has_begun(output_dir, step_logs(output_dir, "preprocess", folder, None)):
+        return not_reached(folder, rows)
     states: dict[Contrast, str] = {}
     files: dict[Contrast, str] = {}
     gaps: dict[Contrast, str] = {}
@@ -173,9 +145,10 @@ def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[
                 f"{contrast}: the acquired image is unusable, it {outcome.reason}; a synthetic one stands in for it"
             )
         if record["status"] == "failed":
-            states[contrast], gaps[contrast] = "failed", record["reason"]
-            logs = _logs(output_dir, step, folder, contrast)
-            failures.append(Failure(folder, f"{step} {contrast}", record["reason"], *logs))
+            failure = step_failure(output_dir, step, folder, contrast, record["reason"])
+            states[contrast] = "unfinished" if failure.reason == NOT_REACHED else "failed"
+            gaps[contrast] = failure.reason
+            failures.append(failure)
         elif outcome.action == "gap" or record["status"] == "gap":
             states[contrast], gaps[contrast] = "gap", record["reason"]
         else:
@@ -189,7 +162,7 @@ def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[
             warnings += [f"synthetic {contrast}: {problem}" for problem in record.get("Domain", {}).get("problems", ())]
     lesion = manifest.get("Lesion", {})
     if lesion.get("status") == "failed":
-        logs = _logs(output_dir, "preprocess", folder, None)
+        logs = step_logs(output_dir, "preprocess", folder, None)
         failures.append(Failure(folder, "preprocess lesion", lesion["reason"], *logs))
     return SessionSummary(folder, states, files, gaps, tuple(warnings), unusable), failures
 
@@ -206,16 +179,6 @@ def _result(output_dir: Path, outcome: Outcome) -> tuple[str, Mapping[str, Any],
 
 def _read_if_there(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
-
-
-def _logs(output_dir: Path, step: str, folder: str, contrast: Contrast | None) -> tuple[str, str]:
-    """Return the log of a step, and of its last job on SLURM, which keeps those of jobs that failed."""
-    prefix, suffix = folder.replace("/", "_"), f"_{contrast}" if step == "impute" else ""
-    # the plug-in names the folder by the wildcards of the rule
-    jobs = (output_dir / ".snakemake" / "slurm_logs" / f"rule_{step}" / f"{prefix}_{prefix}{suffix}").glob("*.log")
-    last = max(jobs, key=lambda path: path.stat().st_mtime_ns, default=None)
-    slurm_log = last.relative_to(output_dir).as_posix() if last else "n/a"
-    return f"logs/{step}/{folder}/{prefix}{suffix}.log", slurm_log
 
 
 def _record(failure: Failure) -> str:

@@ -5,11 +5,14 @@ torch load.
 """
 
 import argparse
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gliofill.contrasts import TASKS, Contrast, find_task
 from gliofill.errors import GliofillError
-from gliofill.options import add_selection, existing_folder, limit_threads, read_filter, read_sections
+from gliofill.options import add_selection, existing_folder, limit_threads, read_filter, read_sections, stops_on_failure
 
 
 def scan(arguments: argparse.Namespace) -> int:
@@ -91,7 +94,8 @@ def preprocess(arguments: argparse.Namespace) -> int:
     )
     for contrast, entry in manifest["Contrasts"].items():
         print(f"{arguments.session} {contrast}: {entry['status']} {entry['reason']}".rstrip())
-    return 0
+    entries = {**manifest["Contrasts"], "lesion": manifest.get("Lesion", {})}
+    return verdict({f"{arguments.session} {name}": entry for name, entry in entries.items()})
 
 
 def review(arguments: argparse.Namespace) -> int:
@@ -123,7 +127,17 @@ def impute(arguments: argparse.Namespace) -> int:
         if_planned=arguments.if_planned,
     )
     print(f"{arguments.session} {arguments.contrast}: {record['status']} {record['reason']}".rstrip())
-    return 0
+    return verdict({f"{arguments.session} {arguments.contrast}": record})
+
+
+def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the exit code of a step: a recorded failure is one only where the run is to stop at the first."""
+    failed = {what: record["reason"] for what, record in records.items() if record.get("status") == "failed"}
+    if not failed or not stops_on_failure():
+        return 0
+    text = "; ".join(f"{what} failed: {reason}" for what, reason in failed.items())
+    print(f"gliofill: {text}; the run stops here (stop_on_first_crash)", file=sys.stderr)
+    return 1
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -159,7 +173,7 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.write:
         summary.write(arguments.output_dir)
     print_status(summary)
-    return 1 if summary.failures and not arguments.no_verdict else 0
+    return 0 if summary.is_done or arguments.no_verdict else 1
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 "use strict";
 // the list of sessions: only the rows that can be seen are in the page, so ten thousand sessions scroll and sort at once
 const cohort = JSON.parse(document.getElementById("data").textContent);
-const MARKS = { acquired: "●", synthetic: "◆", flagged: "▲", gap: "○", failed: "✕", unusable: "⊘" };
+const MARKS = { acquired: "●", synthetic: "◆", flagged: "▲", gap: "○", failed: "✕", unfinished: "…", unusable: "⊘" };
 const stateLabel = (name) => (name === "gap" ? "missing" : name);
 const pageOf = (session) => `${session.replaceAll("/", "_")}.html`;
 
