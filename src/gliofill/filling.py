@@ -14,17 +14,18 @@ from gliofill.errors import GliofillError
 from gliofill.images import sha256, write_image, write_json
 from gliofill.imputation import Source, judge_source, predict_volume, select_device
 from gliofill.learning.checkpoint import Model, load_model
-from gliofill.models import model_folder
+from gliofill.models import DEMONSTRATION_WARNING, model_folder
 from gliofill.settings import ImputeSettings
-
-DEMONSTRATION_WARNING = (
-    "Made by a demonstration model that was trained on a handful of patients: it shows how the program works. "
-    "Do not use this image in research; train a model on your own cohort."
-)
 
 
 def fill(
-    output_dir: Path, folder: str, target: Contrast, settings: ImputeSettings, *, if_planned: bool = False
+    output_dir: Path,
+    folder: str,
+    target: Contrast,
+    settings: ImputeSettings,
+    *,
+    if_planned: bool = False,
+    into: Path | None = None,
 ) -> dict[str, Any]:
     """Synthesise a contrast of a preprocessed session and write image, sidecar and record.
 
@@ -44,6 +45,8 @@ def fill(
     if_planned
         Record a gap instead of raising if nobody asks for that contrast: the workflow may start an imputation that an
         earlier review wanted, before the new review is there.
+    into
+        Folder that takes the place of `output_dir` for all that is written.
 
     Returns
     -------
@@ -60,6 +63,7 @@ def fill(
         raise GliofillError(
             f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can"
         )
+    into = into or output_dir
     plan, is_planned = _plan(output_dir, folder, target)
     outcome, source = plan[str(target)], plan[str(task.source)]
     if not (is_planned or if_planned):
@@ -70,11 +74,11 @@ def fill(
     record: dict[str, Any] = {"Session": folder, "Contrast": str(target), "GliofillVersion": __version__}
     if outcome.action == "impute":
         model = load_model(model_folder(task, settings), task)
-        record |= {"Model": model.model_id, **_synthesise(output_dir, folder, model, plan, settings)}
+        record |= {"Model": model.model_id, **_synthesise(output_dir, folder, model, plan, settings, into)}
     else:
-        _remove_earlier(output_dir, folder, target)
+        _remove_earlier(into, folder, target)
         record |= _gap(source) if is_planned else {"status": "gap", "reason": f"not asked for: {outcome.reason}"}
-    write_json(output_dir / derivatives.imputed_qc(folder, target), record)
+    write_json(into / derivatives.imputed_qc(folder, target), record)
     return record
 
 
@@ -103,7 +107,7 @@ def _why(outcome: Outcome) -> str:
 
 
 def _synthesise(
-    output_dir: Path, folder: str, model: Model, plan: Mapping[str, Outcome], settings: ImputeSettings
+    output_dir: Path, folder: str, model: Model, plan: Mapping[str, Outcome], settings: ImputeSettings, into: Path
 ) -> dict[str, Any]:
     source, target = model.task.source, model.task.target
     why, state = _why(plan[str(target)]), plan[str(source)]
@@ -119,20 +123,16 @@ def _synthesise(
         flip_average=settings.flip_average,
     )
     domain = judge_source(model, image, acquired_spacing_mm(output_dir, source_name))
-    _remove_earlier(output_dir, folder, target)
-    write_image(
-        output_dir / name, synthesis.image, image.affine, description=f"synthetic {target} from {source} by gliofill"
-    )
-    write_json(output_dir / derivatives.sidecar(name), _sidecar(model, source_name, why, state, domain["problems"]))
+    _remove_earlier(into, folder, target)
+    write_image(into / name, synthesis.image, image.affine, description=f"synthetic {target} from {source} by gliofill")
+    write_json(into / derivatives.sidecar(name), _sidecar(model, source_name, why, state, domain["problems"]))
     files = [name]
     if synthesis.uncertainty is not None:
         files.append(derivatives.uncertainty(folder, target))
         write_image(
-            output_dir / files[1], synthesis.uncertainty, image.affine, description=f"uncertainty of synthetic {target}"
+            into / files[1], synthesis.uncertainty, image.affine, description=f"uncertainty of synthetic {target}"
         )
-        write_json(output_dir / derivatives.sidecar(files[1]), _uncertainty_sidecar(model, name))
-    if model.is_demonstration:
-        print(f"warning: {name}: {DEMONSTRATION_WARNING}")
+        write_json(into / derivatives.sidecar(files[1]), _uncertainty_sidecar(model, name))
     return {
         "status": "ok",
         "reason": why,
@@ -141,7 +141,7 @@ def _synthesise(
         "demonstration": model.is_demonstration,
         "TrainingDataAttribution": list(model.metadata.get("attribution", ())),
         "Domain": domain,
-        "files": {file: sha256(output_dir / file) for file in files},
+        "files": {file: sha256(into / file) for file in files},
     }
 
 
@@ -185,6 +185,5 @@ def _uncertainty_sidecar(model: Model, image: str) -> dict[str, Any]:
 
 
 def _remove_earlier(output_dir: Path, folder: str, target: Contrast) -> None:
-    for name in (derivatives.imputed(folder, target), derivatives.uncertainty(folder, target)):
-        for file in (name, derivatives.sidecar(name)):
-            (output_dir / file).unlink(missing_ok=True)
+    for file in derivatives.imputed_files(folder, target):
+        (output_dir / file).unlink(missing_ok=True)

@@ -1,5 +1,5 @@
 rule impute:
-    """Synthesise one missing contrast of one session; on a GPU if there is one, one job per card."""
+    """Synthesise one missing contrast of one session; on a GPU also some that wait, whose jobs take them over."""
     input:
         session="{folder}/anat/{prefix}_desc-contrasts_qc.json",
     output:
@@ -17,5 +17,5 @@ rule impute:
         decisions=lambda wildcards: DECISIONS.of_session(wildcards.folder),
         version=__version__,
     shell:
-        "gliofill impute . {wildcards.folder} {wildcards.contrast} --if-planned --settings {params.settings:q} "
+        "gliofill impute . {wildcards.folder} {wildcards.contrast} --if-planned --ahead 15 --settings {params.settings:q} "
         "--threads {threads} >{log} 2>&1"

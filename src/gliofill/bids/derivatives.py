@@ -69,6 +69,18 @@ def uncertainty(folder: str, contrast: Contrast) -> str:
     return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-uncertainty", ending=f"{contrast.suffix}.nii.gz")
 
 
+def imputed_files(folder: str, contrast: Contrast) -> tuple[str, ...]:
+    """Return the files of a synthetic image: image and uncertainty, each with its sidecar; not the record.
+
+    Examples
+    --------
+    >>> len(imputed_files("sub-01", Contrast.T1W))
+    4
+    """
+    images = imputed(folder, contrast), uncertainty(folder, contrast)
+    return tuple(file for image in images for file in (image, sidecar(image)))
+
+
 def brain_mask(folder: str) -> str:
     """Return the brain mask of a session."""
     return _anat(folder, f"space-{SPACE}", "desc-brain", ending="mask.nii.gz")

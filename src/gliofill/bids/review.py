@@ -200,10 +200,9 @@ def remove_unplanned(output_dir: Path, outcomes: Iterable[Outcome]) -> list[str]
         record = output_dir / derivatives.imputed_qc(outcome.folder, contrast)
         if outcome.action == "impute" or (outcome.folder, outcome.contrast) in planned or not record.is_file():
             continue
-        for name in (derivatives.imputed(outcome.folder, contrast), derivatives.uncertainty(outcome.folder, contrast)):
-            for file in (name, derivatives.sidecar(name)):
-                if (output_dir / file).is_file():
-                    (output_dir / file).unlink()
-                    removed.append(file)
+        for file in derivatives.imputed_files(outcome.folder, contrast):
+            if (output_dir / file).is_file():
+                (output_dir / file).unlink()
+                removed.append(file)
         record.unlink()
     return removed

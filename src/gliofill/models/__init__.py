@@ -7,6 +7,11 @@ from gliofill.errors import GliofillError
 from gliofill.images import read_json
 from gliofill.settings import ImputeSettings
 
+DEMONSTRATION_WARNING = (
+    "Made by a demonstration model that was trained on a handful of patients: it shows how the program works. "
+    "Do not use this image in research; train a model on your own cohort."
+)
+
 
 def model_folder(task: Task, settings: ImputeSettings) -> Path:
     """Return the folder of the model that is configured for a task.

@@ -116,18 +116,28 @@ def review(arguments: argparse.Namespace) -> int:
 def impute(arguments: argparse.Namespace) -> int:
     """Synthesise one missing contrast of one session."""
     limit_threads(arguments.threads)
-    from gliofill.filling import fill
+    from gliofill.models import DEMONSTRATION_WARNING
     from gliofill.settings import ImputeSettings
+    from gliofill.waiting import Gap, fill_ahead, take
 
-    record = fill(
-        arguments.output_dir,
-        arguments.session,
-        Contrast(arguments.contrast),
-        ImputeSettings.from_json(arguments.settings),
-        if_planned=arguments.if_planned,
-    )
-    print(f"{arguments.session} {arguments.contrast}: {record['status']} {record['reason']}".rstrip())
-    return verdict({f"{arguments.session} {arguments.contrast}": record})
+    settings = ImputeSettings.from_json(arguments.settings)
+    gap = Gap(arguments.output_dir, arguments.session, Contrast(arguments.contrast))
+    with gap.claimed_by_its_job():
+        record = take(gap, settings)
+        if is_made_ahead := record is not None:
+            print("filled ahead by another job")
+        else:
+            from gliofill.filling import fill
+
+            record = fill(gap.output_dir, gap.folder, gap.target, settings, if_planned=arguments.if_planned)
+    if record.get("demonstration"):
+        print(f"warning: {gap.folder} {gap.target}: {DEMONSTRATION_WARNING}")
+    print(f"{gap.folder} {gap.target}: {record['status']} {record['reason']}".rstrip(), flush=True)
+    code = verdict({f"{gap.folder} {gap.target}": record})
+    if not code and not is_made_ahead and arguments.ahead and _has_card(settings.device):
+        for other in fill_ahead(gap, settings, most=arguments.ahead):
+            print(f"{other.folder} {other.target}: filled ahead of its own job", flush=True)
+    return code
 
 
 def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
@@ -138,6 +148,13 @@ def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
     text = "; ".join(f"{what} failed: {reason}" for what, reason in failed.items())
     print(f"gliofill: {text}; the run stops here (stop_on_first_crash)", file=sys.stderr)
     return 1
+
+
+def _has_card(device: str) -> bool:
+    # on a processor a start is a small part of the work, and the other jobs run beside this one
+    from gliofill.imputation import select_device
+
+    return select_device(device).type == "cuda"
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -215,6 +232,13 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["preprocess"].add_argument("--work-dir", type=Path, help="scratch folder")
     add["impute"].add_argument(
         "--if-planned", action="store_true", help="record a gap if nobody asks for it; without, that is an error"
+    )
+    add["impute"].add_argument(
+        "--ahead",
+        type=int,
+        default=0,
+        metavar="N",
+        help="on a graphics card, go on with N waiting gaps of other sessions",
     )
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
     add["status"].add_argument("--write", action="store_true", help="the run is over: write the tables over the cohort")
