@@ -11,7 +11,7 @@ import yaml
 from gliofill import __version__
 from gliofill.bids.derivatives import SPACE
 from gliofill.errors import GliofillError
-from gliofill.options import add_selection, read_filter
+from gliofill.options import add_selection, named_folder, read_filter
 from gliofill.settings import did_you_mean, share_folder
 
 EXIT_CODES = """\
@@ -98,6 +98,16 @@ def _add_choice(parser: AppParser) -> None:
     add_selection(parser)
     group = parser.add_argument_group("what is done")
     group.add_argument("--config", type=Path, metavar="YAML", help="configuration file, as config/config.yaml")
+    group.add_argument(
+        "-d",
+        "--derivatives",
+        nargs="+",
+        type=named_folder,
+        default=[],
+        metavar="NAME=PATH",
+        help="BIDS derivatives whose brain masks (desc-brain_mask) and lesion masks (label-lesion_mask, _dseg) in "
+        "native space are used where they are there",
+    )
     group.add_argument(
         "--output-spaces", nargs="*", default=[SPACE], metavar="SPACE", help=f"{SPACE} is the only one so far"
     )
@@ -187,6 +197,9 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     config |= {key: values for key, values in labels.items() if values}
     if options.bids_filter != "{}":
         config["bids_filter"] = read_filter(options.bids_filter)
+    if options.derivatives:
+        given = {name: str(path) for name, path in options.derivatives}
+        config["preprocess"] = {**config.get("preprocess", {}), "derivatives": given}
     if options.stop_on_first_crash:
         config["stop_on_first_crash"] = True
     if options.random_seed is not None:

@@ -92,6 +92,18 @@ def is_same_grid(
     return bool(np.abs(apart).max() <= tolerance_mm)
 
 
+def canonical_grid(shape: tuple[int, ...], affine: ArrayLike) -> tuple[tuple[int, ...], NDArray[np.float64]]:
+    """Return shape and affine of an image once its axes are ordered and turned to right, front, up.
+
+    The voxels keep their places: programs that only reorient an image leave this grid as it was.
+    """
+    affine = np.asarray(affine, dtype=np.float64)
+    orientation = nib.orientations.io_orientation(affine)
+    order = np.argsort(orientation[:, 0])
+    turned = affine @ nib.orientations.inv_ornt_aff(orientation, shape)
+    return tuple(shape[int(axis)] for axis in order), turned
+
+
 def spacing_mm(affine: ArrayLike) -> NDArray[np.float64]:
     """Return the voxel edge lengths in millimetres, shape (3,)."""
     return np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)

@@ -60,6 +60,20 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def named_folder(text: str) -> tuple[str, Path]:
+    """Return the two sides of ``NAME=PATH``, for ``argparse``.
+
+    Examples
+    --------
+    >>> named_folder("hdbet=/data/hdbet")
+    ('hdbet', PosixPath('/data/hdbet'))
+    """
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH, as in hdbet=/data/derivatives/hdbet")
+    return name, Path(path).expanduser().resolve()
+
+
 def existing_folder(text: str) -> Path:
     """Return the absolute path of a folder that exists, for ``argparse``.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from gliofill import __version__
 from gliofill.app_options import make_config, read_app_options
 from gliofill.bids.description import check_output
+from gliofill.bids.given import check_datasets
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, write_json
 from gliofill.report_only import report_cohort, report_only
@@ -34,6 +35,7 @@ def run_app(words: Sequence[str]) -> int:
     config = make_config(options)
     settings = parse_config(config)
     check_output(settings.bids_dir, settings.output_dir)
+    check_datasets(settings.preprocess.derivatives)
     if options.report_only:
         return report_only(settings, workers=options.cores or os.cpu_count() or 1, dry_run=options.dry_run)
     _tell_of_other_version(settings.output_dir)

@@ -77,6 +77,7 @@ class UsabilitySettings(Section):
 class PreprocessSettings(Section):
     """How a session is preprocessed."""
 
+    derivatives: Mapping[str, str] = field(default_factory=dict)
     brain_mask: str = "template"
     brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
     head_template: str = ""
@@ -171,7 +172,7 @@ class Settings:
     review_table: Path | None = None
     stop_on_first_crash: bool = False
     usability: UsabilitySettings = field(default_factory=UsabilitySettings)
-    preprocess: PreprocessSettings = PreprocessSettings()
+    preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
     impute: ImputeSettings = field(default_factory=ImputeSettings)
     audit: AuditSettings = AuditSettings()
     split: SplitSettings = SplitSettings()
@@ -247,6 +248,7 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
     for key in ("participants", "exclude_participants"):
         plain[key] = tuple(label.removeprefix("sub-") for label in plain.get(key, ()))
     plain["sessions"] = tuple(label.removeprefix("ses-") for label in plain.get("sessions", ()))
+    _make_absolute(plain.get("preprocess", {}), start or Path.cwd())
     sections = {
         "usability": UsabilitySettings,
         "preprocess": PreprocessSettings,
@@ -265,6 +267,15 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
     table = plain.get("review_table")
     plain["review_table"] = ((start or Path.cwd()) / Path(table).expanduser()).resolve() if table else None
     return Settings(**plain)
+
+
+def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
+    """Make the paths of a section absolute: steps run in another folder, and on other machines."""
+    for key in ("head_template", "head_template_mask"):
+        if preprocess.get(key):
+            preprocess[key] = str((start / Path(preprocess[key]).expanduser()).resolve())
+    for name, path in preprocess.get("derivatives", {}).items():
+        preprocess["derivatives"][name] = str((start / Path(path).expanduser()).resolve())
 
 
 def _as_written(value: Any, schema: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from gliofill import __version__
 from gliofill.bids import derivatives
 from gliofill.bids.decisions import Decisions, read_decisions
 from gliofill.bids.description import check_output
+from gliofill.bids.given import check_datasets, find_given
 from gliofill.bids.review import read_late_fillings
 from gliofill.bids.state import record_dataset_state
 from gliofill.bids.worklist import read_worklist
@@ -56,6 +57,7 @@ try:
         )
     # jobs parse this file too; only the first parse looks at the dataset
     if workflow.is_main_process:
+        check_datasets(SETTINGS.preprocess.derivatives)
         record_dataset_state(SETTINGS.bids_dir, SETTINGS.output_dir)
 except GliofillError as error:
     raise WorkflowError(f"gliofill: {error}") from None
@@ -93,6 +95,9 @@ STEP_SETTINGS = json.dumps(
         "impute": json.loads(SETTINGS.impute.to_json()),
     }
 )
+LINKED_DATASETS = [
+    f"{name}={path}" for name, path in SETTINGS.preprocess.derivatives.items()
+]
 REVIEW_TABLE = (
     f"--review-table {shlex.quote(str(SETTINGS.review_table))}"
     if SETTINGS.review_table
@@ -138,6 +143,12 @@ def work():
 def raw_images(wildcards):
     """Return the acquired images of a session, whose change makes it run again."""
     return [f"{BIDS_DIR}/{file}" for file in work().images[wildcards.folder]]
+
+
+def given_masks(wildcards):
+    """Return the masks that derivatives datasets have for a session."""
+    found = find_given(SETTINGS.preprocess.derivatives, wildcards.folder)
+    return [str(mask.path) for mask in found]
 
 
 def session_records(wildcards):

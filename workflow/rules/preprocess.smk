@@ -2,6 +2,7 @@ rule preprocess:
     """N4, brain mask, rigid registration, one resampling: the usable contrasts of one session."""
     input:
         images=raw_images,
+        masks=given_masks,
     output:
         record="{folder}/anat/{prefix}_desc-contrasts_qc.json",
     log:

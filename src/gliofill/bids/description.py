@@ -1,5 +1,6 @@
 """The files that make an output folder a BIDS derivatives dataset, and the check that it is ours to write into."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gliofill import __version__
@@ -48,8 +49,12 @@ def check_output(bids_dir: Path, output_dir: Path) -> None:
             )
 
 
-def write_description(bids_dir: Path, output_dir: Path) -> None:
-    """Write dataset_description.json, README and .bidsignore; DatasetLinks tell where the raw data are."""
+def write_description(bids_dir: Path, output_dir: Path, derivatives: Mapping[str, Path] | None = None) -> None:
+    """Write dataset_description.json, README and .bidsignore.
+
+    Its DatasetLinks tell where the raw dataset is, and the derivatives of others that masks were taken from.
+    """
+    links = {"raw": bids_dir.as_uri(), **{name: path.as_uri() for name, path in (derivatives or {}).items()}}
     content = {
         "Name": "gliofill derivatives: complete sets of glioma MRI contrasts, acquired and synthetic",
         "BIDSVersion": "1.10.0",
@@ -58,8 +63,8 @@ def write_description(bids_dir: Path, output_dir: Path) -> None:
         "Authors": ["gliofill", "The authors of the raw dataset"],
         "HEDVersion": "8.3.0",
         "GeneratedBy": [{"Name": "gliofill", "Version": __version__}],
-        "SourceDatasets": [{"URL": bids_dir.as_uri()}],
-        "DatasetLinks": {"raw": bids_dir.as_uri()},
+        "SourceDatasets": [{"URL": link} for link in links.values()],
+        "DatasetLinks": links,
     }
     write_json(output_dir / "dataset_description.json", content)
     write_text(output_dir / ".bidsignore", "\n".join(IGNORED) + "\n")

@@ -1,6 +1,7 @@
 """Brain masks: carried over from a head template, or the non-zero voxels of a stripped image."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,10 +122,21 @@ def _tidy(image: ants.ANTsImage, mask: NDArray[np.bool_]) -> ants.ANTsImage:
     if count > 1:
         mask = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
     mask = ndimage.binary_fill_holes(mask)
-    volume_ml = float(mask.sum() * np.prod(image.spacing) / 1000)
-    if not 400 <= volume_ml <= 2500:
-        raise GliofillError(f"brain mask: its volume is {volume_ml:.0f} mL, a brain has 400 to 2500 mL")
+    check_volume(mask, image.spacing, "brain mask")
     return image.new_image_like(mask.astype(np.float32))
+
+
+def check_volume(mask: NDArray[np.bool_], spacing_mm: Sequence[float], what: str) -> None:
+    """Refuse a mask that has not the volume of a brain.
+
+    Raises
+    ------
+    GliofillError
+        Beginning with `what`.
+    """
+    volume_ml = float(mask.sum() * np.prod(spacing_mm) / 1000)
+    if not 400 <= volume_ml <= 2500:
+        raise GliofillError(f"{what}: its volume is {volume_ml:.0f} mL, a brain has 400 to 2500 mL")
 
 
 def _isotropic(image: ants.ANTsImage) -> ants.ANTsImage:

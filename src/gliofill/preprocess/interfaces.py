@@ -91,6 +91,28 @@ class Strip(_Step):
         return {"mask": str(self._out("mask.nii"))}
 
 
+class TakeInput(BaseInterfaceInputSpec):
+    """Inputs of `Take`."""
+
+    given = File(exists=True, mandatory=True)
+    reference = File(exists=True, mandatory=True)
+
+
+class Take(_Step):
+    """Brain mask that was made elsewhere; see `steps.take_mask`."""
+
+    input_spec, output_spec = TakeInput, MaskOutput
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from gliofill.preprocess import steps
+
+        steps.take_mask(Path(self.inputs.given), Path(self.inputs.reference), self._out("mask.nii"))
+        return runtime
+
+    def _list_outputs(self) -> dict[str, str]:
+        return {"mask": str(self._out("mask.nii"))}
+
+
 class RegisterInput(BaseInterfaceInputSpec):
     """Inputs of `Register`."""
 

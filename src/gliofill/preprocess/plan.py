@@ -1,6 +1,6 @@
 """What preprocessing will do with one session, decided before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +8,10 @@ import nibabel as nib
 import numpy as np
 
 from gliofill.bids.coverage import Row
+from gliofill.bids.given import GivenMask, find_given
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
-from gliofill.images import is_same_grid, spacing_mm
+from gliofill.images import canonical_grid, is_same_grid, spacing_mm
 from gliofill.settings import PreprocessSettings
 
 #: order of preference among images of equal resolution
@@ -38,7 +39,7 @@ class SessionPlan:
     reference
         The contrast that the others are registered to.
     brain_mask
-        A mask made elsewhere, on the grid of the reference; None if it is to be made.
+        A mask made elsewhere, whose voxels lie where those of the reference do; None if it is to be made.
     lesion
         Lesion labels; None if there are none.
     problems
@@ -68,18 +69,69 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
     reference = choose_reference(
         {contrast: spacing_mm(nib.Nifti1Image.from_filename(path).affine) for contrast, path in images.items()}
     )
-    mask = None
-    if settings.brain_mask == "provided":
-        ranked = [reference, *(contrast for contrast in PREFERENCE if contrast in images and contrast is not reference)]
-        mask, problem = find_companion(bids_dir, folder, settings.brain_mask_pattern, {c: images[c] for c in ranked})
+    ranked = [reference, *(contrast for contrast in PREFERENCE if contrast in images and contrast is not reference)]
+    preferred = {contrast: images[contrast] for contrast in ranked}
+    mask, problem = match_given(find_given(settings.derivatives, folder, "brain"), preferred)
+    problems = [problem] if problem else []
+    if mask is None and settings.brain_mask == "provided":
+        mask, problem = find_companion(bids_dir, folder, settings.brain_mask_pattern, preferred)
         if mask is None:
             raise GliofillError(
                 f"{folder}: {problem or f'no brain mask matches {settings.brain_mask_pattern}'}; provide one or set "
                 "preprocess.brain_mask to template"
             )
+    if mask is not None:
         reference = mask.contrast
-    lesion, problem = find_companion(bids_dir, folder, settings.lesion_pattern, images)
-    return SessionPlan(folder, images, reference, mask, lesion, (problem,) if problem else ())
+    lesion, problem = match_given(find_given(settings.derivatives, folder, "lesion"), images)
+    if lesion is None:
+        found, other = find_companion(bids_dir, folder, settings.lesion_pattern, images)
+        lesion, problem = found, other or problem
+    problems += [problem] if problem else []
+    return SessionPlan(folder, images, reference, mask, lesion, tuple(problems))
+
+
+def match_given(masks: Sequence[GivenMask], images: Mapping[Contrast, Path]) -> tuple[Companion | None, str]:
+    """Find the first contrast that one of the masks belongs to, by its name and by its grid.
+
+    Parameters
+    ----------
+    masks
+        Of one session.
+    images
+        Usable contrasts, the preferred first.
+
+    Returns
+    -------
+    companion
+        None if none belongs to any.
+    problem
+        Why masks that are there cannot be used.
+
+    Raises
+    ------
+    GliofillError
+        If one of them cannot be read.
+    """
+    for contrast, image in images.items():
+        for mask in masks:
+            if mask.may_be_of(contrast, image) and _lies_alike(mask.path, image):
+                return Companion(mask.path, contrast), ""
+    if not masks:
+        return None, ""
+    return None, f"{', '.join(str(mask.path) for mask in masks)}: on the grid of no usable contrast, not used"
+
+
+def _lies_alike(path: Path, other: Path) -> bool:
+    """Tell whether the voxels of two images lie in the same places, in whatever order the files have them."""
+    grids = [canonical_grid(image.shape[:3], image.affine) for image in map(_header, (path, other))]
+    return is_same_grid(*grids[0], *grids[1])
+
+
+def _header(path: Path) -> nib.Nifti1Image:
+    try:
+        return nib.Nifti1Image.from_filename(path)
+    except Exception as error:  # nibabel raises a dozen types on damaged files
+        raise GliofillError(f"{path}: cannot be read as NIfTI ({error})") from error
 
 
 def choose_reference(spacings: Mapping[Contrast, np.ndarray]) -> Contrast:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gliofill import __version__
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row
+from gliofill.bids.given import source_uri
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import read_image, sha256, write_image, write_json
@@ -144,11 +145,13 @@ class _Publisher:
         name = derivatives.brain_mask(self.plan.folder)
         write_image(self.output_dir / name, mask, affine, dtype="uint8", description="brain mask")
         provided = self.plan.brain_mask
-        sources = [self._source(provided.path if provided else self.plan.images[self.plan.reference])]
-        description = f"Brain mask of the session (method: {self.settings.brain_mask})"
-        self._write_sidecar(name, {"Description": description, "Type": "Brain", "Sources": sources})
+        source = self._source(provided.path if provided else self.plan.images[self.plan.reference])
+        method = "provided" if provided else self.settings.brain_mask
+        description = f"Brain mask of the session (method: {method})"
+        self._write_sidecar(name, {"Description": description, "Type": "Brain", "Sources": [source]})
         return {
-            "method": self.settings.brain_mask,
+            "method": method,
+            "source": source,
             "volume_mL": round(float(mask.sum()) / 1000, 1),
             "files": self._checksums(name),
         }
@@ -215,7 +218,7 @@ class _Publisher:
         }
 
     def _source(self, path: Path) -> str:
-        return f"bids:raw:{path.relative_to(self.bids_dir).as_posix()}"
+        return source_uri(path, self.bids_dir, self.settings.derivatives)
 
     def _write_sidecar(self, image: str, content: dict[str, Any]) -> None:
         content = {"SpatialReference": derivatives.SPATIAL_REFERENCE, **content}

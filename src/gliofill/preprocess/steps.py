@@ -55,6 +55,22 @@ def strip(image: Path, out: Path, *, contrast: Contrast, template: tuple[str, st
     ants.image_write(mask, str(out))
 
 
+def take_mask(mask: Path, reference: Path, out: Path) -> None:
+    """Write a brain mask that was made elsewhere on the grid of the reference, whose voxels it shares.
+
+    Raises
+    ------
+    GliofillError
+        If it has not the volume of a brain.
+    """
+    grid = ants.image_read(str(reference))
+    given = ants.threshold_image(ants.image_read(str(mask)), 0.5, np.inf)
+    # the order of the axes may differ; the places of the voxels do not
+    taken = ants.resample_image_to_target(given, grid, interp_type="nearestNeighbor")
+    brain.check_volume(taken.numpy() > 0, taken.spacing, str(mask))
+    ants.image_write(taken, str(out))
+
+
 def register_to_reference(reference: Path, mask: Path, moving: Path, out: Path) -> None:
     """Write the rigid transform from a contrast to the reference, and its scores beside it as JSON."""
     images = [ants.image_read(str(path)) for path in (reference, mask, moving)]

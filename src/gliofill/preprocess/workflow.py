@@ -7,7 +7,7 @@ from pathlib import Path
 from nipype import Node, Workflow, config, logging
 
 from gliofill.contrasts import Contrast
-from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, Strip
+from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, Strip, Take
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.settings import PreprocessSettings
 
@@ -45,7 +45,7 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
     align = Node(Align(contrast=str(plan.reference)), name="align")
     workflow.connect(reference, "image", align, "reference")
     mask = _mask_source(workflow, plan, settings, reference)
-    _feed_mask(workflow, mask, align)
+    workflow.connect(mask, "mask", align, "mask")
     for contrast, image in corrected.items():
         resample = _resample(workflow, f"resample_{contrast}", align, settings.interpolation)
         workflow.connect(image, "image", resample, "image")
@@ -54,13 +54,10 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
             workflow.connect(
                 [(reference, register, [("image", "reference")]), (image, register, [("image", "moving")])]
             )
-            _feed_mask(workflow, mask, register)
+            workflow.connect(mask, "mask", register, "mask")
             workflow.connect(register, "transform", resample, "register")
     brain = _resample(workflow, "resample_mask", align, "mask")
-    if isinstance(mask, Node):
-        workflow.connect(mask, "mask", brain, "image")
-    else:
-        brain.inputs.image = mask
+    workflow.connect(mask, "mask", brain, "image")
     if plan.lesion is not None:
         lesion = _resample(workflow, "resample_lesion", align, "nearest")
         lesion.inputs.image = str(plan.lesion.path)
@@ -69,10 +66,12 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
     return workflow
 
 
-def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, reference: Node) -> Node | str:
-    """Return the node that makes the brain mask, or the path of a provided one."""
+def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, reference: Node) -> Node:
+    """Return the node that makes the brain mask, or takes one that is there."""
     if plan.brain_mask is not None:
-        return str(plan.brain_mask.path)
+        take = Node(Take(given=str(plan.brain_mask.path)), name="strip")
+        workflow.connect(reference, "image", take, "reference")
+        return take
     strip = Node(
         Strip(
             contrast=str(plan.reference),
@@ -85,13 +84,6 @@ def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSett
         strip.inputs.raw = str(plan.images[plan.reference])
     workflow.connect(reference, "image", strip, "image")
     return strip
-
-
-def _feed_mask(workflow: Workflow, mask: Node | str, node: Node) -> None:
-    if isinstance(mask, Node):
-        workflow.connect(mask, "mask", node, "mask")
-    else:
-        node.inputs.mask = mask
 
 
 def _resample(workflow: Workflow, name: str, align: Node, interpolation: str) -> Node:

@@ -12,7 +12,15 @@ from typing import Any
 
 from gliofill.contrasts import TASKS, Contrast, find_task
 from gliofill.errors import GliofillError
-from gliofill.options import add_selection, existing_folder, limit_threads, read_filter, read_sections, stops_on_failure
+from gliofill.options import (
+    add_selection,
+    existing_folder,
+    limit_threads,
+    named_folder,
+    read_filter,
+    read_sections,
+    stops_on_failure,
+)
 
 
 def scan(arguments: argparse.Namespace) -> int:
@@ -66,7 +74,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     fillable = frozenset(find_task(name).target for name in arguments.fill)
     settings = UsabilitySettings.from_json(arguments.settings)
     rows = cover(dataset, measurements, settings, fillable=fillable, decisions=decisions)
-    write_description(arguments.bids_dir, arguments.output_dir)
+    write_description(arguments.bids_dir, arguments.output_dir, dict(arguments.derivatives))
     write_quality(arguments.output_dir / QUALITY, dataset, measurements, judge_scans(dataset, measurements, settings))
     write_coverage(arguments.output_dir / COVERAGE, rows)
     for left_out in dataset.unrecognised:
@@ -228,6 +236,9 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("--threads", type=int, default=1, metavar="N")
     tasks = [task.name for task in TASKS]
     add["coverage"].add_argument("--fill", nargs="*", choices=tasks, default=tasks, help="tasks that have a model")
+    add["coverage"].add_argument(
+        "--derivatives", nargs="*", type=named_folder, default=[], metavar="NAME=PATH", help="datasets to link to"
+    )
     add["coverage"].add_argument("--review-table", type=Path, metavar="TSV", help="decisions that overrule verdicts")
     add["preprocess"].add_argument("--work-dir", type=Path, help="scratch folder")
     add["impute"].add_argument(
