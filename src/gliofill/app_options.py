@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import yaml
 
 from gliofill import __version__
-from gliofill.bids.derivatives import SPACE
+from gliofill.bids.derivatives import NATIVE, SPACE
 from gliofill.errors import GliofillError
 from gliofill.options import add_selection, named_folder, read_filter
 from gliofill.settings import did_you_mean, share_folder
@@ -23,6 +23,9 @@ exit codes:
 
 What follows -- goes to Snakemake. Verbs of their own: gliofill --help
 """
+
+#: output spaces, by the names that BIDS and the configuration have for them
+SPACES = {SPACE: "template", "template": "template", "native": "native", NATIVE: "native"}
 
 #: of the amounts of memory, in megabytes
 UNITS = {"": 1, "M": 1, "G": 1000, "T": 1_000_000}
@@ -109,7 +112,11 @@ def _add_choice(parser: AppParser) -> None:
         "native space are used where they are there",
     )
     group.add_argument(
-        "--output-spaces", nargs="*", default=[SPACE], metavar="SPACE", help=f"{SPACE} is the only one so far"
+        "--output-spaces",
+        nargs="*",
+        default=[],
+        metavar="SPACE",
+        help=f"{SPACE} is always written; native adds each session's own space, on the grid of its reference contrast",
     )
     group.add_argument(
         "--random-seed",
@@ -183,8 +190,8 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
         If that file cannot be read, or an output space is not to be had.
     """
     for space in options.output_spaces:
-        if space.partition(":")[0] != SPACE:
-            raise GliofillError(f"--output-spaces {space}: is not to be had; every output is in {SPACE}")
+        if space.partition(":")[0] not in SPACES:
+            raise GliofillError(f"--output-spaces {space}: is not to be had; choose from {SPACE} and native")
     config = _read_config(options.config) if options.config else {}
     config |= {"bids_dir": str(options.bids_dir.resolve()), "output_dir": str(options.output_dir.resolve())}
     if options.work_dir:
@@ -197,6 +204,11 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     config |= {key: values for key, values in labels.items() if values}
     if options.bids_filter != "{}":
         config["bids_filter"] = read_filter(options.bids_filter)
+    if spaces := {SPACES[space.partition(":")[0]] for space in options.output_spaces}:
+        config["preprocess"] = {
+            **config.get("preprocess", {}),
+            "output_spaces": sorted(spaces | {"template"}, reverse=True),
+        }
     if options.derivatives:
         given = {name: str(path) for name, path in options.derivatives}
         config["preprocess"] = {**config.get("preprocess", {}), "derivatives": given}

@@ -11,7 +11,7 @@ from gliofill.bids.origin import acquired_spacing_mm
 from gliofill.bids.review import Outcome, read_manifest, review_session
 from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.errors import GliofillError
-from gliofill.images import sha256, write_image, write_json
+from gliofill.images import read_json, sha256, write_image, write_json
 from gliofill.imputation import Source, judge_source, predict_volume, select_device
 from gliofill.learning.checkpoint import Model, load_model
 from gliofill.models import DEMONSTRATION_WARNING, model_folder
@@ -133,6 +133,7 @@ def _synthesise(
             into / files[1], synthesis.uncertainty, image.affine, description=f"uncertainty of synthetic {target}"
         )
         write_json(into / derivatives.sidecar(files[1]), _uncertainty_sidecar(model, name))
+    files += _carry_to_native(output_dir, folder, files, target, into)
     return {
         "status": "ok",
         "reason": why,
@@ -143,6 +144,34 @@ def _synthesise(
         "Domain": domain,
         "files": {file: sha256(into / file) for file in files},
     }
+
+
+def _carry_to_native(output_dir: Path, folder: str, files: Sequence[str], target: Contrast, into: Path) -> list[str]:
+    """Write what was synthesised in the session's own space too, if its preprocessing did; return the names."""
+    manifest = read_manifest(output_dir, folder)
+    if derivatives.NATIVE not in manifest.get("Spaces", ()):
+        return []
+    from gliofill.preprocess.native import carry_to_native
+
+    reference = Contrast(manifest["Reference"])
+    names = [name.replace(f"space-{derivatives.SPACE}", f"space-{derivatives.NATIVE}") for name in files]
+    for image, name in zip(files, names, strict=True):
+        carry_to_native(
+            output_dir,
+            folder,
+            into / image,
+            into / name,
+            reference=reference,
+            text=f"synthetic {target} by gliofill, resampled",
+        )
+        sidecar = read_json(into / derivatives.sidecar(image))
+        sidecar["Description"] += f"; resampled to the grid of the session's {reference}"
+        sidecar |= {
+            "SpatialReference": manifest["Contrasts"][str(reference)]["source"],
+            "Sources": [f"bids::{image}"],
+        }
+        write_json(into / derivatives.sidecar(name), sidecar)
+    return names
 
 
 def _sidecar(model: Model, source_name: str, why: str, state: Outcome, outside: Sequence[str]) -> dict[str, Any]:

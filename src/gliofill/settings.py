@@ -77,6 +77,7 @@ class UsabilitySettings(Section):
 class PreprocessSettings(Section):
     """How a session is preprocessed."""
 
+    output_spaces: tuple[str, ...] = ("template",)
     derivatives: Mapping[str, str] = field(default_factory=dict)
     brain_mask: str = "template"
     brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
@@ -270,10 +271,23 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
 
 
 def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
-    """Make the paths of a section absolute: steps run in another folder, and on other machines."""
+    """Make the paths of a section absolute: steps run in another folder, and on other machines.
+
+    Raises
+    ------
+    GliofillError
+        If a head template comes without its mask, or is not there.
+    """
     for key in ("head_template", "head_template_mask"):
         if preprocess.get(key):
-            preprocess[key] = str((start / Path(preprocess[key]).expanduser()).resolve())
+            path = (start / Path(preprocess[key]).expanduser()).resolve()
+            if not path.is_file():
+                raise GliofillError(f"configuration: preprocess.{key}: {path}: no such file (see gliofill fetch)")
+            preprocess[key] = str(path)
+    if bool(preprocess.get("head_template")) != bool(preprocess.get("head_template_mask")):
+        raise GliofillError(
+            "configuration: preprocess.head_template and head_template_mask go together; set both or none"
+        )
     for name, path in preprocess.get("derivatives", {}).items():
         preprocess["derivatives"][name] = str((start / Path(path).expanduser()).resolve())
 

@@ -8,6 +8,9 @@ from gliofill.contrasts import Contrast, Task
 #: BIDS label of the ICBM 2009a symmetric template, whose 1 mm grid all outputs share
 SPACE = "MNI152NLin2009aSym"
 
+#: BIDS label of a session's own space: that of its reference contrast, on the grid of that image
+NATIVE = "individual"
+
 #: where that template is described
 SPATIAL_REFERENCE = "https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009"
 
@@ -36,7 +39,7 @@ def _anat(folder: str, *entities: str, ending: str) -> str:
     return f"{folder}/anat/{name}"
 
 
-def preprocessed(folder: str, contrast: Contrast) -> str:
+def preprocessed(folder: str, contrast: Contrast, *, space: str = SPACE) -> str:
     """Return the registered, bias-corrected, stripped image of a contrast.
 
     Examples
@@ -44,10 +47,10 @@ def preprocessed(folder: str, contrast: Contrast) -> str:
     >>> preprocessed("sub-01", Contrast.T1POST)
     'sub-01/anat/sub-01_ce-gadolinium_space-MNI152NLin2009aSym_desc-preproc_T1w.nii.gz'
     """
-    return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-preproc", ending=f"{contrast.suffix}.nii.gz")
+    return _anat(folder, contrast.ce_entity, f"space-{space}", "desc-preproc", ending=f"{contrast.suffix}.nii.gz")
 
 
-def imputed(folder: str, contrast: Contrast) -> str:
+def imputed(folder: str, contrast: Contrast, *, space: str = SPACE) -> str:
     """Return the synthetic image of a contrast.
 
     Examples
@@ -55,10 +58,10 @@ def imputed(folder: str, contrast: Contrast) -> str:
     >>> imputed("sub-01/ses-pre", Contrast.FLAIR)
     'sub-01/ses-pre/anat/sub-01_ses-pre_space-MNI152NLin2009aSym_desc-imputed_FLAIR.nii.gz'
     """
-    return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-imputed", ending=f"{contrast.suffix}.nii.gz")
+    return _anat(folder, contrast.ce_entity, f"space-{space}", "desc-imputed", ending=f"{contrast.suffix}.nii.gz")
 
 
-def uncertainty(folder: str, contrast: Contrast) -> str:
+def uncertainty(folder: str, contrast: Contrast, *, space: str = SPACE) -> str:
     """Return the map of how far the truth may lie from the synthetic image of a contrast.
 
     Examples
@@ -66,29 +69,29 @@ def uncertainty(folder: str, contrast: Contrast) -> str:
     >>> uncertainty("sub-01", Contrast.T1W)
     'sub-01/anat/sub-01_space-MNI152NLin2009aSym_desc-uncertainty_T1w.nii.gz'
     """
-    return _anat(folder, contrast.ce_entity, f"space-{SPACE}", "desc-uncertainty", ending=f"{contrast.suffix}.nii.gz")
+    return _anat(folder, contrast.ce_entity, f"space-{space}", "desc-uncertainty", ending=f"{contrast.suffix}.nii.gz")
 
 
 def imputed_files(folder: str, contrast: Contrast) -> tuple[str, ...]:
-    """Return the files of a synthetic image: image and uncertainty, each with its sidecar; not the record.
+    """Return the files of a synthetic image in all spaces: image and uncertainty, each with its sidecar; not the record.
 
     Examples
     --------
     >>> len(imputed_files("sub-01", Contrast.T1W))
-    4
+    8
     """
-    images = imputed(folder, contrast), uncertainty(folder, contrast)
+    images = (kind(folder, contrast, space=space) for space in (SPACE, NATIVE) for kind in (imputed, uncertainty))
     return tuple(file for image in images for file in (image, sidecar(image)))
 
 
-def brain_mask(folder: str) -> str:
+def brain_mask(folder: str, *, space: str = SPACE) -> str:
     """Return the brain mask of a session."""
-    return _anat(folder, f"space-{SPACE}", "desc-brain", ending="mask.nii.gz")
+    return _anat(folder, f"space-{space}", "desc-brain", ending="mask.nii.gz")
 
 
-def lesion(folder: str) -> str:
+def lesion(folder: str, *, space: str = SPACE) -> str:
     """Return the lesion labels of a session."""
-    return _anat(folder, f"space-{SPACE}", "seg-lesion", ending="dseg.nii.gz")
+    return _anat(folder, f"space-{space}", "seg-lesion", ending="dseg.nii.gz")
 
 
 def transform(folder: str, contrast: Contrast, *, inverse: bool = False) -> str:

@@ -176,7 +176,8 @@ class ResampleInput(BaseInterfaceInputSpec):
     """Inputs of `Resample`."""
 
     image = File(exists=True, mandatory=True)
-    align = File(exists=True, mandatory=True)
+    grid = File(exists=True)
+    align = File(exists=True)
     register = File(exists=True)
     interpolation = traits.Str(mandatory=True)
 
@@ -189,18 +190,20 @@ class ResampleOutput(TraitedSpec):
 
 
 class Resample(_Step):
-    """One interpolation onto the template grid; see `steps.resample_to_template`."""
+    """One interpolation onto the grid of the template, or of another image; see `steps.resample_to_grid`."""
 
     input_spec, output_spec = ResampleInput, ResampleOutput
 
     def _run_interface(self, runtime: Any) -> Any:
         from gliofill.preprocess import steps
 
-        transforms = [Path(self.inputs.align)]
-        if self.inputs.register is not Undefined:
-            transforms.append(Path(self.inputs.register))
-        steps.resample_to_template(
-            Path(self.inputs.image), transforms, self._out("resampled.nii"), interpolation=self.inputs.interpolation
+        inputs = self.inputs
+        steps.resample_to_grid(
+            Path(inputs.image),
+            [Path(transform) for transform in (inputs.align, inputs.register) if transform is not Undefined],
+            self._out("resampled.nii"),
+            interpolation=inputs.interpolation,
+            grid=None if inputs.grid is Undefined else Path(inputs.grid),
         )
         return runtime
 

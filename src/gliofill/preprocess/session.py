@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import read_image, sha256, write_image, write_json
 from gliofill.preprocess.plan import SessionPlan, plan_session
+from gliofill.preprocess.spaces import OutputSpace, output_spaces
 from gliofill.preprocess.workflow import NodeFailure, build, resampled, run, scratch_of
 from gliofill.settings import PreprocessSettings
 
@@ -104,6 +105,7 @@ class _Publisher:
         self.plan, self.settings, self.bids_dir, self.output_dir = plan, settings, bids_dir, output_dir
         self.scratch = scratch
         self.failures = {failure.node: failure.message for failure in failures}
+        self.spaces = output_spaces(plan, settings, scratch, self._source(plan.images[plan.reference]))
 
     def publish(self) -> dict[str, Any]:
         """Write what the workflow made, and return the manifest."""
@@ -113,19 +115,20 @@ class _Publisher:
             "Reference": str(self.plan.reference),
             "BiasCorrection": self.settings.bias_correction,
         }
-        mask_file = resampled(self.scratch, "mask")
-        if not mask_file.is_file():
+        if not resampled(self.scratch, "mask").is_file():
             manifest["Contrasts"] = {str(contrast): self._failed(contrast) for contrast in self.plan.images}
             return manifest
-        mask_data, affine = read_image(mask_file)
-        mask = mask_data > 0.5
-        manifest["BrainMask"] = self._publish_mask(mask, affine)
+        manifest["Spaces"] = [space.label for space in self.spaces]
+        masks = {space.label: read_image(space.find("mask"))[0] > 0.5 for space in self.spaces}
+        manifest["BrainMask"] = self._publish_mask(masks)
         manifest["TemplateAlignment"] = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
-        manifest["Contrasts"] = {str(contrast): self._publish_contrast(contrast, mask) for contrast in self.plan.images}
+        manifest["Contrasts"] = {
+            str(contrast): self._publish_contrast(contrast, masks) for contrast in self.plan.images
+        }
         if self.plan.lesion is not None:
             manifest["Lesion"] = self._publish_lesion()
         manifest["Problems"] = list(self.plan.problems)
-        return self._judged(manifest, mask)
+        return self._judged(manifest, masks[derivatives.SPACE])
 
     def _judged(self, manifest: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
         from gliofill.preprocess.judgement import judge_session  # nilearn takes seconds to load
@@ -136,52 +139,55 @@ class _Publisher:
 
     def _failed(self, contrast: Contrast) -> dict[str, Any]:
         """Find the failed step that this contrast waited for."""
-        waited = [f"{step}_{contrast}" for step in ("correct", "register", "resample")]
+        waited = [f"{step}_{contrast}" for step in ("correct", "register", "resample", "native")]
         waited += [f"correct_{self.plan.reference}", "strip", "align", "resample_mask"]
         reason = next((f"{node}: {self.failures[node]}" for node in waited if node in self.failures), "not reached")
         return {"status": "failed", "reason": reason, "source": self._source(self.plan.images[contrast])}
 
-    def _publish_mask(self, mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> dict[str, Any]:
-        name = derivatives.brain_mask(self.plan.folder)
-        write_image(self.output_dir / name, mask, affine, dtype="uint8", description="brain mask")
+    def _publish_mask(self, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
         provided = self.plan.brain_mask
         source = self._source(provided.path if provided else self.plan.images[self.plan.reference])
         method = "provided" if provided else self.settings.brain_mask
-        description = f"Brain mask of the session (method: {method})"
-        self._write_sidecar(name, {"Description": description, "Type": "Brain", "Sources": [source]})
+        names = []
+        for space in self.spaces:
+            names.append(derivatives.brain_mask(self.plan.folder, space=space.label))
+            _, affine = read_image(space.find("mask"))
+            write_image(
+                self.output_dir / names[-1], masks[space.label], affine, dtype="uint8", description="brain mask"
+            )
+            description = f"Brain mask of the session (method: {method})"
+            self._write_sidecar(names[-1], space, {"Description": description, "Type": "Brain", "Sources": [source]})
+        head = {"head_template": self.settings.head_template or "built-in"} if method == "template" else {}
         return {
             "method": method,
             "source": source,
-            "volume_mL": round(float(mask.sum()) / 1000, 1),
-            "files": self._checksums(name),
+            **head,
+            "volume_mL": round(float(masks[derivatives.SPACE].sum()) / 1000, 1),
+            "files": self._checksums(*names),
         }
 
-    def _publish_contrast(self, contrast: Contrast, mask: NDArray[np.bool_]) -> dict[str, Any]:
-        file = resampled(self.scratch, contrast)
-        if not file.is_file():
+    def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
+        if not all(space.find(contrast).is_file() for space in self.spaces):
             return self._failed(contrast)
-        data, affine = read_image(file)
-        name = derivatives.preprocessed(self.plan.folder, contrast)
         source = self._source(self.plan.images[contrast])
-        write_image(
-            self.output_dir / name, np.where(mask, np.maximum(data, 0), 0), affine, description="acquired, preprocessed"
-        )
-        facts = {"Description": self._description(contrast), "Synthetic": False, "SkullStripped": True}
-        self._write_sidecar(name, {**facts, "Sources": [source]})
-        forward, inverse = self._publish_transforms(contrast, file.with_suffix(".txt"))
+        names = []
+        for space in self.spaces:
+            names.append(derivatives.preprocessed(self.plan.folder, contrast, space=space.label))
+            data, affine = read_image(space.find(contrast))
+            inside = np.where(masks[space.label], np.maximum(data, 0), 0)
+            write_image(self.output_dir / names[-1], inside, affine, description="acquired, preprocessed")
+            facts = {"Description": self._description(contrast, space), "Synthetic": False, "SkullStripped": True}
+            self._write_sidecar(names[-1], space, {**facts, "Sources": [source]})
+        names += self._publish_transforms(contrast, resampled(self.scratch, contrast).with_suffix(".txt"))
         scores = scratch_of(self.scratch, f"register_{contrast}") / "registered.json"
         entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
         if scores.is_file():
             entry["registration"] = _read_scores(scores)
-        return {**entry, "files": self._checksums(name, forward, inverse)}
+        return {**entry, "files": self._checksums(*names)}
 
-    def _description(self, contrast: Contrast) -> str:
+    def _description(self, contrast: Contrast, space: OutputSpace) -> str:
         steps = ["bias-corrected (N4)"] if self.settings.bias_correction else []
-        steps += [
-            f"aligned rigidly to {derivatives.SPACE} through the session's {self.plan.reference}",
-            "stripped to the brain",
-        ]
-        return f"Acquired {contrast}: {', '.join(steps)}"
+        return f"Acquired {contrast}: {', '.join([*steps, space.description, 'stripped to the brain'])}"
 
     def _publish_transforms(self, contrast: Contrast, composed: Path) -> tuple[str, str]:
         from gliofill.preprocess.rigid import (
@@ -201,27 +207,29 @@ class _Publisher:
     def _publish_lesion(self) -> dict[str, Any]:
         assert self.plan.lesion is not None
         source = self._source(self.plan.lesion.path)
-        file = resampled(self.scratch, "lesion")
-        if not file.is_file():
-            return {"status": "failed", "reason": self.failures.get("resample_lesion", "not reached"), "source": source}
-        data, affine = read_image(file)
-        name = derivatives.lesion(self.plan.folder)
-        write_image(self.output_dir / name, np.rint(data), affine, dtype="uint8", description="lesion labels")
-        self._write_sidecar(
-            name, {"Description": "Lesion labels, carried over by nearest neighbour", "Sources": [source]}
-        )
+        if not all(space.find("lesion").is_file() for space in self.spaces):
+            steps = ("resample_lesion", "native_lesion")
+            reason = next((self.failures[step] for step in steps if step in self.failures), "not reached")
+            return {"status": "failed", "reason": reason, "source": source}
+        names = []
+        for space in self.spaces:
+            names.append(derivatives.lesion(self.plan.folder, space=space.label))
+            data, affine = read_image(space.find("lesion"))
+            write_image(self.output_dir / names[-1], np.rint(data), affine, dtype="uint8", description="lesion labels")
+            description = "Lesion labels, carried over by nearest neighbour"
+            self._write_sidecar(names[-1], space, {"Description": description, "Sources": [source]})
         return {
             "status": "ok",
             "source": source,
             "grid": str(self.plan.lesion.contrast),
-            "files": self._checksums(name),
+            "files": self._checksums(*names),
         }
 
     def _source(self, path: Path) -> str:
         return source_uri(path, self.bids_dir, self.settings.derivatives)
 
-    def _write_sidecar(self, image: str, content: dict[str, Any]) -> None:
-        content = {"SpatialReference": derivatives.SPATIAL_REFERENCE, **content}
+    def _write_sidecar(self, image: str, space: OutputSpace, content: dict[str, Any]) -> None:
+        content = {"SpatialReference": space.reference, **content}
         write_json(self.output_dir / derivatives.sidecar(image), content)
 
     def _checksums(self, *names: str) -> dict[str, str]:

@@ -95,26 +95,30 @@ def _write_registration(result: Registration, out: Path) -> None:
     out.with_suffix(".json").write_text(json.dumps(content))
 
 
-def resample_to_template(image: Path, transforms: list[Path], out: Path, *, interpolation: str) -> None:
-    """Write an image on the template grid, in one interpolation through the composed transform.
+def resample_to_grid(
+    image: Path, transforms: list[Path], out: Path, *, interpolation: str, grid: Path | None = None
+) -> None:
+    """Write an image on another grid, in one interpolation through the composed transform.
 
     Parameters
     ----------
     image
         Native image, mask or labels.
     transforms
-        From the template towards the image: template to reference, then reference to contrast.
+        From the grid towards the image: template to reference, then reference to contrast.
     out
         Resampled image; the composed transform goes beside it as ``.txt``.
     interpolation
         ``linear``, ``sinc``, ``nearest``, or ``mask`` (linear, then half).
+    grid
+        Image whose grid the result has; None takes that of the template.
     """
     matrix = np.eye(4)
     for path in transforms:
         matrix = read_matrix(path) @ matrix
-    grid = brain.template_grid()
+    target = brain.template_grid() if grid is None else ants.image_read(str(grid))
     native = ants.image_read(str(image))
-    result = resample(native, grid, matrix, interpolation="linear" if interpolation == "mask" else interpolation)
+    result = resample(native, target, matrix, interpolation="linear" if interpolation == "mask" else interpolation)
     if interpolation == "mask":
         result = ants.threshold_image(result, 0.5, np.inf)
     ants.image_write(result, str(out))

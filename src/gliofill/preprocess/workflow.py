@@ -1,6 +1,7 @@
 """The wiring of one session: a flat nipype workflow, a few nodes per contrast."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,26 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
         lesion.inputs.image = str(plan.lesion.path)
         if plan.lesion.contrast is not plan.reference:
             workflow.connect(workflow.get_node(f"register_{plan.lesion.contrast}"), "transform", lesion, "register")
+    if "native" in settings.output_spaces:
+        _add_native(workflow, plan, settings, corrected)
     return workflow
+
+
+def _add_native(
+    workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, corrected: Mapping[Contrast, Node]
+) -> None:
+    """Add what brings images onto the grid of the reference; the reference itself is there already."""
+    for contrast, image in corrected.items():
+        if contrast is not plan.reference:
+            node = Node(Resample(interpolation=settings.interpolation), name=f"native_{contrast}")
+            workflow.connect(image, "image", node, "image")
+            workflow.connect(corrected[plan.reference], "image", node, "grid")
+            workflow.connect(workflow.get_node(f"register_{contrast}"), "transform", node, "register")
+    if plan.lesion is not None:
+        node = Node(Resample(interpolation="nearest", image=str(plan.lesion.path)), name="native_lesion")
+        workflow.connect(corrected[plan.reference], "image", node, "grid")
+        if plan.lesion.contrast is not plan.reference:
+            workflow.connect(workflow.get_node(f"register_{plan.lesion.contrast}"), "transform", node, "register")
 
 
 def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, reference: Node) -> Node:

@@ -1,0 +1,63 @@
+"""The spaces that a session is published in, and where its scratch folder has the images of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gliofill.bids import derivatives
+from gliofill.contrasts import Contrast
+from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.workflow import resampled, scratch_of
+from gliofill.settings import PreprocessSettings
+
+
+@dataclass(frozen=True)
+class OutputSpace:
+    """A space.
+
+    Attributes
+    ----------
+    label
+        For the entity ``space`` of BIDS.
+    reference
+        What the coordinates refer to, for sidecars.
+    description
+        How images came there.
+    find
+        Gives the scratch file of a contrast, of the ``mask`` or of the ``lesion``.
+    """
+
+    label: str
+    reference: str
+    description: str
+    find: Callable[[Contrast | str], Path]
+
+
+def output_spaces(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, reference: str) -> list[OutputSpace]:
+    """Return the spaces of a session, the template first.
+
+    Parameters
+    ----------
+    plan, settings, scratch
+        As for the workflow.
+    reference
+        BIDS URI of the acquired image of the reference contrast.
+    """
+
+    def on_reference(what: Contrast | str) -> Path:
+        if what == "mask":
+            return scratch_of(scratch, "strip") / "mask.nii"
+        if what == plan.reference:  # it is there already: no interpolation
+            return scratch_of(scratch, f"correct_{what}") / "corrected.nii"
+        return scratch_of(scratch, f"native_{what}") / "resampled.nii"
+
+    template = OutputSpace(
+        derivatives.SPACE,
+        derivatives.SPATIAL_REFERENCE,
+        f"aligned rigidly to {derivatives.SPACE} through the session's {plan.reference}",
+        lambda what: resampled(scratch, what),
+    )
+    native = OutputSpace(
+        derivatives.NATIVE, reference, f"aligned rigidly to the session's {plan.reference}, on its grid", on_reference
+    )
+    return [template, *([native] if "native" in settings.output_spaces else [])]
