@@ -9,11 +9,13 @@ from pathlib import Path
 
 from gliofill import __version__
 from gliofill.errors import GliofillError
-from gliofill.verbs import audit, cohort, learning
+from gliofill.verbs import audit, cohort, fetching, learning
 
 Verb = Callable[[argparse.Namespace], int]
 
-VERBS: dict[str, Verb] = {verb.__name__: verb for verb in (*cohort.VERBS, *audit.VERBS, *learning.VERBS)}
+VERBS: dict[str, Verb] = {
+    verb.__name__: verb for verb in (*cohort.VERBS, *audit.VERBS, *learning.VERBS, *fetching.VERBS)
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +62,7 @@ def make_verb_parser() -> argparse.ArgumentParser:
     cohort.add_arguments(add)
     audit.add_arguments(add)
     learning.add_arguments(add)
+    fetching.add_arguments(add)
     return parser
 
 
