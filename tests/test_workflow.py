@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from nibabel.affines import apply_affine
+from scipy.ndimage import map_coordinates
 from tests.conftest import ROOT, run_gliofill, run_snakemake
 from tests.report.conftest import visiting
 
 from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
+from gliofill.images import is_same_grid
 from gliofill.phantom import generate_cohort
 from gliofill.preprocess.rigid import read_matrix
 from gliofill.quality.alignment import dice
@@ -34,8 +36,12 @@ GAPS = {
 }
 
 
-#: as the demonstration: half the time, and sessions side by side
-QUICK = {"impute": {"flip_average": False}, "threads": {"preprocess": 1, "impute": 1}}
+#: as the demonstration: half the time, and sessions side by side; both output spaces
+QUICK = {
+    "impute": {"flip_average": False},
+    "threads": {"preprocess": 1, "impute": 1},
+    "preprocess": {"output_spaces": ["template", "native"]},
+}
 
 
 def configure(path: Path, **settings: object) -> Path:
@@ -175,6 +181,32 @@ def test_brain_masks_match_the_truth(bids: Path, output: Path, session: str) -> 
     assert dice(mask.get_fdata() > 0, carried.reshape(mask.shape)) >= 0.95
 
 
+@pytest.mark.parametrize("session", ["sub-01", "sub-02"])
+def test_native_images_show_every_place_of_the_acquired_reference(bids: Path, output: Path, session: str) -> None:
+    contrasts = json.loads((output / derivatives.session_qc(session)).read_text())["Contrasts"]
+    reference = Contrast(json.loads((output / derivatives.session_qc(session)).read_text())["Reference"])
+    raw = {name: nib.load(bids / entry["source"].removeprefix("bids:raw:")) for name, entry in contrasts.items()}
+    mask = nib.load(output / derivatives.brain_mask(session, space=derivatives.NATIVE)).get_fdata() > 0
+    places = apply_affine(raw[str(reference)].affine, np.argwhere(mask))
+    anatomy = apply_affine(np.linalg.inv(truth(bids, session, reference)), places)
+    for contrast in Contrast:
+        kind = derivatives.preprocessed if str(contrast) in contrasts else derivatives.imputed
+        image = nib.load(output / kind(session, contrast, space=derivatives.NATIVE))
+        assert is_same_grid(image.shape, image.affine, raw[str(reference)].shape, raw[str(reference)].affine)
+        sidecar = json.loads(
+            (output / derivatives.sidecar(kind(session, contrast, space=derivatives.NATIVE))).read_text()
+        )
+        assert sidecar["SpatialReference"] == contrasts[str(reference)]["source"]
+        if str(contrast) not in contrasts:
+            assert sidecar["Synthetic"] is True
+            continue
+        own = raw[str(contrast)]
+        voxels = apply_affine(np.linalg.inv(own.affine) @ truth(bids, session, contrast), anatomy)
+        true = map_coordinates(own.get_fdata(), voxels.T, order=1)
+        # but for the bias field, which the truth still has
+        assert np.corrcoef(true, image.get_fdata()[mask])[0, 1] > 0.95, contrast
+
+
 @pytest.mark.parametrize("session", sorted(GAPS))
 def test_page_of_each_session_opens_and_shows_its_images(browser: "Browser", output: Path, session: str) -> None:
     with visiting(browser, (output / derivatives.session_page(session)).as_uri()) as visit:
@@ -223,9 +255,9 @@ def test_installed_wheel_gives_the_same_bytes_from_another_folder_with_fewer_cor
     run = run_app(installed, tmp_path, str(bids), "out", "participant", *words)
     assert run.returncode == 0, run.stdout + run.stderr
     made = {name: sum_ for name, sum_ in checksums(tmp_path / "out" / "sub-02").items() if not name.endswith(".json")}
-    # acquired contrasts, the synthetic one and its uncertainty, mask, lesion; two transforms of each acquired one; a
-    # picture; the volumes of the viewer
-    assert len(made) == 3 + 2 + 2 + 6 + 2, sorted(made)
+    # in two spaces acquired contrasts, the synthetic one and its uncertainty, mask, lesion; two transforms of each
+    # acquired one; a picture; the volumes of the viewer
+    assert len(made) == 2 * (3 + 2 + 2) + 6 + 2, sorted(made)
     assert made.items() <= checksums(output / "sub-02").items()
 
 

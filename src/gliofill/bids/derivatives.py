@@ -73,7 +73,7 @@ def uncertainty(folder: str, contrast: Contrast, *, space: str = SPACE) -> str:
 
 
 def imputed_files(folder: str, contrast: Contrast) -> tuple[str, ...]:
-    """Return the files of a synthetic image in all spaces: image and uncertainty, each with its sidecar; not the record.
+    """Return the files of a synthetic image, in all spaces: image, uncertainty and their sidecars; not the record.
 
     Examples
     --------

@@ -75,6 +75,9 @@ README = """# gliofill derivatives
 
 Every session's MRI contrasts on the 1 mm grid of MNI152NLin2009aSym, aligned rigidly, stripped to the brain.
 
+Files with `space-individual`, if there are some, are in the session's own space instead, on the grid of its
+reference contrast.
+
 - `*_desc-preproc_*` were acquired.
 - `*_desc-imputed_*` are **synthetic**: a network made them from another contrast. Their sidecars say
   `"Synthetic": true`, from what they were made and why. They are meant to complete the input of
