@@ -113,6 +113,13 @@ def test_a_cluster_is_not_held_to_the_cores_and_cards_of_this_machine(started: l
     assert "--cores" not in command and "--resources" not in command
 
 
+@pytest.mark.parametrize("option", ["--participant-label", "--exclude-participant-label"])
+def test_a_participant_that_is_not_there_is_told_before_anything_starts(started: list[list[str]], option: str) -> None:
+    with pytest.raises(GliofillError, match=r"participant sub-010: not in .*; did you mean 01\?"):
+        run_app(["bids", "out", "participant", option, "sub-010"])
+    assert started == [] and not Path("out").exists()
+
+
 def test_a_folder_with_other_files_is_not_written_into(started: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()

@@ -1,6 +1,7 @@
 """Start the workflow: the BIDS-App command hands its options to Snakemake."""
 
 import argparse
+import difflib
 import getpass
 import os
 import subprocess
@@ -15,7 +16,7 @@ from gliofill.bids.given import check_datasets
 from gliofill.errors import GliofillError
 from gliofill.images import read_json, write_json
 from gliofill.report_only import report_cohort, report_only
-from gliofill.settings import parse_config, share_folder
+from gliofill.settings import Settings, parse_config, share_folder
 
 
 def run_app(words: Sequence[str]) -> int:
@@ -35,6 +36,7 @@ def run_app(words: Sequence[str]) -> int:
     config = make_config(options)
     settings = parse_config(config)
     check_output(settings.bids_dir, settings.output_dir)
+    _check_participants(settings)
     check_datasets(settings.preprocess.derivatives)
     if options.report_only:
         return report_only(settings, workers=options.cores or os.cpu_count() or 1, dry_run=options.dry_run)
@@ -53,6 +55,25 @@ def run_app(words: Sequence[str]) -> int:
     # Snakemake keeps its log where it is started, which in a container may be read-only
     folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else settings.output_dir
     return subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def _check_participants(settings: Settings) -> None:
+    """Refuse labels that the dataset has not, before anything is started.
+
+    Raises
+    ------
+    GliofillError
+        Naming the first of them.
+    """
+    asked = (*settings.participants, *settings.exclude_participants)
+    if not asked:
+        return
+    known = {path.name.removeprefix("sub-") for path in settings.bids_dir.glob("sub-*") if path.is_dir()}
+    for label in asked:
+        if label not in known:
+            near = difflib.get_close_matches(label, known, n=1)
+            shown = f"; did you mean {near[0]}?" if near else f"; there are {len(known)}, see gliofill scan"
+            raise GliofillError(f"participant sub-{label}: not in {settings.bids_dir}{shown}")
 
 
 def _limits(options: argparse.Namespace) -> list[str]:
