@@ -201,10 +201,16 @@ def test_native_images_show_every_place_of_the_acquired_reference(bids: Path, ou
             assert sidecar["Synthetic"] is True
             continue
         own = raw[str(contrast)]
-        voxels = apply_affine(np.linalg.inv(own.affine) @ truth(bids, session, contrast), anatomy)
-        true = map_coordinates(own.get_fdata(), voxels.T, order=1)
-        # but for the bias field, which the truth still has
-        assert np.corrcoef(true, image.get_fdata()[mask])[0, 1] > 0.95, contrast
+        to_voxels = np.linalg.inv(own.affine) @ truth(bids, session, contrast)
+        agreement = {
+            shift: np.corrcoef(
+                map_coordinates(own.get_fdata(), apply_affine(to_voxels, anatomy + shift).T, order=1),
+                image.get_fdata()[mask],
+            )[0, 1]
+            for shift in ((0, 0, 0), (2, 0, 0), (-2, 0, 0), (0, 2, 0), (0, -2, 0), (0, 0, 2), (0, 0, -2))
+        }
+        # the bias field, which only the truth still has, keeps it from 1
+        assert max(agreement, key=agreement.get) == (0, 0, 0) and agreement[0, 0, 0] > 0.9, (contrast, agreement)
 
 
 @pytest.mark.parametrize("session", sorted(GAPS))

@@ -17,7 +17,8 @@ from gliofill.settings import did_you_mean, share_folder
 EXIT_CODES = """\
 exit codes:
   0  every step did what was planned
-  1  something failed: failures.tsv in OUTPUT_DIR lists it with its log; the rest is complete
+  1  something failed: failures.tsv in OUTPUT_DIR lists it with its log; the rest is complete, or
+     not reached with --stop-on-first-crash
   2  wrong usage, configuration or input; nothing was started
   130, 143  stopped by Ctrl-C or SIGTERM; the same command goes on where it was
 
