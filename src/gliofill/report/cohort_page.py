@@ -83,6 +83,7 @@ def write_cohort_page(output_dir: Path) -> Path:
     chosen = {row.file for contrasts in rows.values() for row in contrasts.values()}
     scores += quality_scores(output_dir, chosen)
     write_scores(output_dir, scores)
+    write_citation(output_dir, summary)
     states = {session.folder: _states(session, rows[session.folder]) for session in summary.sessions}
     page = render(
         "index.html",
@@ -98,7 +99,6 @@ def write_cohort_page(output_dir: Path) -> Path:
         tables={name: text for name, text in TABLES.items() if (output_dir / name).is_file()},
         data=_page_data(output_dir, summary, rows, states, scores),
     )
-    write_citation(output_dir, summary)
     path = output_dir / derivatives.INDEX
     write_text(path, page)
     return path

@@ -12,6 +12,7 @@ from gliofill.bids.coverage import Row, read_coverage
 from gliofill.bids.review import review_session
 from gliofill.contrasts import Contrast
 from gliofill.images import read_json
+from gliofill.report.session_summary import NOT_REACHED
 from gliofill.report.summary import Failure, SessionSummary, summarise_session
 
 #: in the order of how much a reader should care
@@ -110,7 +111,10 @@ class SessionFacts:
                     f"synthetic {contrast}: made by a demonstration model that was trained on a handful of patients; "
                     "it shows how the program works and is not for research"
                 )
-        lines += [f"{contrast} stays missing: {reason}" for contrast, reason in self.summary.gaps.items()]
+        lines += [
+            f"{contrast} {'is ' if reason == NOT_REACHED else 'stays missing: '}{reason}"
+            for contrast, reason in self.summary.gaps.items()
+        ]
         return list(dict.fromkeys(lines))
 
 
@@ -142,6 +146,9 @@ def read_session(output_dir: Path, folder: str) -> SessionFacts:
     manifest = read_if_there(output_dir / derivatives.session_qc(folder))
     # worked out from the session's own records: its page does not wait for the table over the cohort
     reviews = {outcome.contrast: asdict(outcome) for outcome in review_session(list(rows.values()), manifest)}
+    for contrast, state in summary.states.items():
+        if state == "unfinished":
+            reviews[str(contrast)] |= {"status": state, "reason": summary.gaps[contrast]}
     return SessionFacts(folder, rows, summary, failures, manifest, imputed, reviews)
 
 

@@ -30,7 +30,7 @@ class Reference:
     def line(self) -> str:
         """The reference as a line of text."""
         place = f"{self.year};{self.place}" if self.place else str(self.year)
-        return f"{self.authors}. {self.title}. {self.where} {place}. https://doi.org/{self.doi}"
+        return f"{self.authors.removesuffix('.')}. {self.title}. {self.where} {place}. https://doi.org/{self.doi}"
 
     @property
     def bibtex(self) -> str:
