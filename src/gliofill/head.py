@@ -90,8 +90,7 @@ def built_in_head() -> Head:
     """
     white, grey, brain = tissue_probabilities()
     affine = np.asarray(datasets.load_mni152_brain_mask(resolution=1).affine, dtype=np.float64)
-    distance = _distance_mm(brain)
-    fractions = _shells(distance, affine)
+    fractions = grow_shells(brain, affine)
     fractions |= _brain_tissues(white, grey, fractions.pop("inside"))
     for array in (*fractions.values(), brain, affine):
         array.flags.writeable = False
@@ -110,6 +109,24 @@ def render(head: Head, contrast: Contrast) -> NDArray[np.float32]:
     for tissue, intensity in INTENSITIES[contrast].items():
         image += np.float32(intensity) * head.fractions[tissue]
     return image
+
+
+def grow_shells(brain: NDArray[np.bool_], affine: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """Grow fluid, dura, skull, scalp and face around a brain.
+
+    Parameters
+    ----------
+    brain
+        Shape (I, J, K), voxels of 1 mm along right, anterior and superior.
+    affine
+        Shape (4, 4), voxel indices to RAS millimetres of the template.
+
+    Returns
+    -------
+    dict
+        The fractions of the tissues outside the brain, and as ``inside`` that of each voxel within the dura.
+    """
+    return _shells(_distance_mm(brain), affine)
 
 
 def _within(distance: NDArray[np.float32], radius_mm: float) -> NDArray[np.float32]:

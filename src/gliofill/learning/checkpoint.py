@@ -8,14 +8,11 @@ from typing import Any, Self
 
 import jsonschema
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gliofill.contrasts import TASKS, Task, find_task
 from gliofill.errors import GliofillError
-from gliofill.images import read_json, sha256, whole_file, write_json, write_text
+from gliofill.images import read_json, write_json, write_text
 from gliofill.learning.calibration import Calibration
 from gliofill.learning.domain import Domain
 from gliofill.learning.framing import CROP_STEP, PERCENTILES, Scale
@@ -24,6 +21,7 @@ from gliofill.learning.model_card import render_card
 from gliofill.learning.recipe import RANGES, Recipe
 from gliofill.learning.volumes import Volume
 from gliofill.quality.similarity import LinearMapping, fit_linear
+from gliofill.weights import load_weights, write_weights
 
 FORMAT_VERSION = 2
 WEIGHTS, METADATA, CARD = "weights.safetensors", "model.json", "MODEL_CARD.md"
@@ -203,15 +201,12 @@ def save_model(
     Path
         `folder`.
     """
-    dtype = torch.float16 if recipe.save_half else torch.float32
     tensors = {
-        f"{member}.{name}": value.detach().to("cpu", dtype).contiguous()
+        f"{member}.{name}": value
         for member, network in enumerate(networks)
         for name, value in network.state_dict().items()
     }
-    with whole_file(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary)
-    checksum = sha256(folder / WEIGHTS)
+    checksum = write_weights(folder / WEIGHTS, tensors, half=recipe.save_half)
     metadata = {
         "format_version": FORMAT_VERSION,
         "model_id": f"{task.name}-{recipe.name}-{checksum[:8]}",
@@ -315,24 +310,5 @@ def _load_networks(path: Path, settings: Mapping[str, Any], checksum: str) -> tu
     networks = nn.ModuleList(
         Generator(**{key: settings[key] for key in NETWORK_KEYS}) for _ in range(settings["members"])
     )
-    _load_weights(path, networks, checksum)
+    load_weights(path, networks, checksum=checksum, metadata=METADATA)
     return tuple(network.eval() for network in networks)  # type: ignore[misc]
-
-
-def _load_weights(path: Path, network: nn.Module, checksum: str) -> None:
-    if not path.is_file():
-        raise GliofillError(f"{path}: no such weights file")
-    if sha256(path) != checksum:
-        raise GliofillError(f"{path}: the checksum is not that of {METADATA}; the file is damaged or belongs elsewhere")
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise GliofillError(f"{path}: cannot be read as safetensors ({error})") from error
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            raise GliofillError(f"{path}: {name} has shape {found.get(name)}, {METADATA} wants {expected.get(name)}")
-        if not torch.isfinite(tensors[name]).all():
-            raise GliofillError(f"{path}: {name} has NaN or infinite weights")
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})

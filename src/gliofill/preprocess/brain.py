@@ -1,4 +1,4 @@
-"""Brain masks: carried over from a head template, or the non-zero voxels of a stripped image."""
+"""Brain masks: found by a network, carried over from a head template, or the non-zero voxels of a stripped image."""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from scipy import ndimage
 
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
+from gliofill.extraction.inference import brain_distance
+from gliofill.extraction.model import load_model
 from gliofill.head import built_in_head, render
 from gliofill.images import write_image
 
@@ -98,6 +100,28 @@ def carry_mask(image: ants.ANTsImage, template: tuple[ants.ANTsImage, ants.ANTsI
         )
         carried = ants.apply_transforms(image, template[1], result["fwdtransforms"])
     return _tidy(image, carried.numpy() > 0.5)
+
+
+def network_mask(
+    image: ants.ANTsImage, volume: tuple[NDArray[np.float32], NDArray[np.float64]], model: Path
+) -> ants.ANTsImage:
+    """Return the brain mask that a network finds in an image.
+
+    Parameters
+    ----------
+    image
+        Gives the grid of the mask.
+    volume
+        The same image as an array, and its affine to RAS millimetres.
+    model
+        Folder of the network.
+
+    Raises
+    ------
+    GliofillError
+        If there is no such model, or the mask has not the volume of a brain.
+    """
+    return _tidy(image, brain_distance(load_model(model), *volume) < 0)
 
 
 def grow(mask: ants.ANTsImage, radius_mm: float) -> ants.ANTsImage:

@@ -57,7 +57,9 @@ class StripInput(BaseInterfaceInputSpec):
     """Inputs of `Strip`."""
 
     image = File(exists=True, mandatory=True)
+    method = traits.Str(mandatory=True)
     contrast = traits.Str(mandatory=True)
+    brain_model = traits.Str("", usedefault=True)
     head_template = traits.Str("", usedefault=True)
     head_template_mask = traits.Str("", usedefault=True)
     raw = File(exists=True)
@@ -81,7 +83,9 @@ class Strip(_Step):
         steps.strip(
             Path(inputs.image),
             self._out("mask.nii"),
+            method=inputs.method,
             contrast=Contrast(inputs.contrast),
+            model=inputs.brain_model,
             template=(inputs.head_template, inputs.head_template_mask) if inputs.head_template else None,
             raw=None if inputs.raw is Undefined else Path(inputs.raw),
         )

@@ -78,7 +78,7 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
         if mask is None:
             raise GliofillError(
                 f"{folder}: {problem or f'no brain mask matches {settings.brain_mask_pattern}'}; provide one or set "
-                "preprocess.brain_mask to template"
+                "preprocess.brain_mask to network or template"
             )
     if mask is not None:
         reference = mask.contrast

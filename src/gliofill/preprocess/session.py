@@ -160,14 +160,26 @@ class _Publisher:
         head = {"head_template": self.settings.head_template or "built-in"} if method == "template" else {}
         return {
             "method": method,
+            **({"model": self._mask_model()} if method == "network" else {}),
             "source": source,
             **head,
             "volume_mL": round(float(masks[derivatives.SPACE].sum()) / 1000, 1),
             "files": self._checksums(*names),
         }
 
+<<<<<<< HEAD
     def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
         if not all(space.find(contrast).is_file() for space in self.spaces):
+=======
+    def _mask_model(self) -> str:
+        from gliofill.extraction.model import model_id  # loads torch, which the scheduling of the nodes must not
+
+        return model_id(self.settings.brain_model)
+
+    def _publish_contrast(self, contrast: Contrast, mask: NDArray[np.bool_]) -> dict[str, Any]:
+        file = resampled(self.scratch, contrast)
+        if not file.is_file():
+>>>>>>> f56a655 (Brain extraction: heads generated, a network that learns from them alone, train-brain (weights follow))
             return self._failed(contrast)
         source = self._source(self.plan.images[contrast])
         names = []

@@ -9,6 +9,8 @@ import numpy as np
 
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
+from gliofill.extraction.model import EMBEDDED
+from gliofill.images import read_image
 from gliofill.preprocess import brain
 from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
@@ -29,8 +31,17 @@ def correct(image: Path, out: Path, *, bias_correction: bool, stripped: bool) ->
     ants.image_write(native, str(out))
 
 
-def strip(image: Path, out: Path, *, contrast: Contrast, template: tuple[str, str] | None, raw: Path | None) -> None:
-    """Write the brain mask of the reference: carried from a template, or the non-zero voxels of a stripped raw image.
+def strip(
+    image: Path,
+    out: Path,
+    *,
+    method: str,
+    contrast: Contrast,
+    template: tuple[str, str] | None,
+    model: str,
+    raw: Path | None,
+) -> None:
+    """Write the brain mask of the reference.
 
     Parameters
     ----------
@@ -38,14 +49,20 @@ def strip(image: Path, out: Path, *, contrast: Contrast, template: tuple[str, st
         Bias-corrected reference.
     out
         Mask, same grid.
+    method
+        ``network`` finds the brain, ``template`` carries the mask of a head over, ``none`` takes the non-zero voxels.
     contrast
         Of the reference.
     template
         Head and mask files of the user's; None takes the built-in head.
+    model
+        Folder of a network of the user's; empty for the embedded one.
     raw
-        The acquired image if it is already stripped, else None.
+        The acquired image, for ``none``.
     """
-    if raw is not None:
+    if method == "network":
+        mask = brain.network_mask(ants.image_read(str(image)), read_image(image), Path(model) if model else EMBEDDED)
+    elif raw is not None:
         mask = brain.nonzero_mask(ants.image_read(str(raw)))
     else:
         head = (

@@ -94,7 +94,9 @@ def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSett
         return take
     strip = Node(
         Strip(
+            method=settings.brain_mask,
             contrast=str(plan.reference),
+            brain_model=settings.brain_model,
             head_template=settings.head_template,
             head_template_mask=settings.head_template_mask,
         ),

@@ -10,6 +10,7 @@ from gliofill.report.references import REFERENCES, Reference
 
 #: how brain masks came about, by the method that the records name
 MASKS = {
+    "network": "were made by a convolutional network that had learnt from generated heads alone",
     "template": "were carried over from a head template by registration",
     "provided": "were provided with the data",
     "none": "are the voxels that an earlier brain extraction left",

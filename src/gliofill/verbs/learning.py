@@ -143,7 +143,27 @@ def domain(arguments: argparse.Namespace) -> int:
     return 0
 
 
-VERBS = (split, tune, train, evaluate, domain)
+def train_brain(arguments: argparse.Namespace) -> int:
+    """Train the brain extraction on generated heads; a stopped training goes on."""
+    limit_threads(arguments.threads)
+    from gliofill.learning.brain import BrainRecipe
+    from gliofill.learning.brain import train_brain as run_training
+
+    recipe = BrainRecipe(images=arguments.images, seed=arguments.seed)
+    run_training(
+        arguments.model_dir,
+        recipe,
+        device=arguments.device,
+        workers=arguments.workers,
+        threads=arguments.threads,
+        log=lambda text: print(text, flush=True),
+    )
+    return 0
+
+
+#: those that learn from preprocessed sessions
+LEARNERS = (split, tune, train, evaluate, domain)
+VERBS = (*LEARNERS, train_brain)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
@@ -154,7 +174,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["train"].add_argument("model_dir", type=Path, help="new folder for the model")
     add["domain"].add_argument("model_dir", type=existing_folder, help="folder of a trained model")
     add["evaluate"].add_argument("out", type=Path, help="folder of the tables")
-    for verb in VERBS:
+    for verb in LEARNERS:
         add[verb.__name__].add_argument(
             "--derivatives", nargs="+", type=existing_folder, required=True, metavar="DIR", help="preprocessed sessions"
         )
@@ -187,3 +207,10 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["evaluate"].add_argument("--strata", nargs="*", default=[], metavar="COLUMN", help="of participants.tsv")
     add["evaluate"].add_argument("--alias", default="", metavar="COLUMN", help="names the person behind participants")
     add["evaluate"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
+    brain = add["train-brain"]
+    brain.add_argument("model_dir", type=Path, help="folder for the model; one with a stopped training goes on")
+    brain.add_argument("--images", type=int, default=5000, metavar="N", help="generated images to learn from")
+    brain.add_argument("--seed", type=int, default=0, help="of the heads and the initial weights")
+    brain.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    brain.add_argument("--threads", type=int, default=1, metavar="N", help="of the network")
+    brain.add_argument("--workers", type=int, default=1, metavar="N", help="processes that generate images")
