@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gliofill.contrasts import Contrast
+from gliofill.extraction.examples import PAINTINGS, GeneratedImages
 from gliofill.extraction.inference import brain_mask
 from gliofill.extraction.model import EMBEDDED, load_model
 from gliofill.extraction.network import BrainNetwork
+from gliofill.extraction.template import load_template
 from gliofill.head import INTENSITIES, grow_shells
 from gliofill.images import read_image, spacing_mm
 from gliofill.preprocess.brain import _as_ants, built_in_template, carry_mask
@@ -188,16 +190,38 @@ def _draw_slice(axis, image: Image, mask: Mask, spacing: NDArray[np.float64], *,
     axis.axis("off")
 
 
+def draw_heads(file: Path) -> None:
+    """Draw what the network learns from: four paintings of each of three heads, in three planes."""
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    images = GeneratedImages(load_template(), 3 * PAINTINGS, seed=7)
+    figure, axes = pyplot.subplots(6, 6, figsize=(10, 10.4))
+    for number in range(len(images)):
+        image, distance, _ = (each[0].numpy() for each in images[number])
+        for plane, (along, index) in enumerate(((2, 42), (0, 46), (1, 50))):
+            axis = axes[number // 2, 3 * (number % 2) + plane]
+            axis.imshow(image.take(index, along).T, origin="lower", cmap="gray", vmin=0, vmax=1.2)
+            axis.contour(distance.take(index, along).T, [0], colors="red", linewidths=0.6)
+            axis.axis("off")
+    figure.tight_layout(pad=0.1)
+    figure.savefig(file, dpi=75)
+
+
 def main() -> None:
     """Print the tables, and draw the pictures where they are wanted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with raw/ and cohort/")
+    parser.add_argument("--heads", type=Path, metavar="FILE", help="only draw generated heads there")
     parser.add_argument("--model", type=Path, default=EMBEDDED, help="folder made by gliofill train-brain")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw outlines there")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--methods", nargs="+", choices=["network", "template"], default=["network", "template"])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.heads:
+        draw_heads(arguments.heads)
+        return
     network = load_model(arguments.model)
     known = {"network": network_method(network), "template": template_method}
     methods = {name: known[name] for name in arguments.methods}

@@ -14,8 +14,7 @@ from gliofill.verbs import audit, cohort, fetching, learning
 Verb = Callable[[argparse.Namespace], int]
 
 VERBS: dict[str, Verb] = {
-    verb.__name__.replace("_", "-"): verb
-    for verb in (*cohort.VERBS, *audit.VERBS, *learning.VERBS, *fetching.VERBS)
+    verb.__name__.replace("_", "-"): verb for verb in (*cohort.VERBS, *audit.VERBS, *learning.VERBS, *fetching.VERBS)
 }
 
 

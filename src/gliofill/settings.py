@@ -279,6 +279,8 @@ def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
     GliofillError
         If a head template comes without its mask, or is not there.
     """
+    if preprocess.get("brain_model"):
+        preprocess["brain_model"] = str((start / Path(preprocess["brain_model"]).expanduser()).resolve())
     for key in ("head_template", "head_template_mask"):
         if preprocess.get(key):
             path = (start / Path(preprocess[key]).expanduser()).resolve()

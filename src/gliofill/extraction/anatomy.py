@@ -70,8 +70,9 @@ def _deformed_points(draw: Draw, shape: tuple[int, int, int]) -> tuple[Tensor, f
     """Return where voxels lie in the template, and the mean factor by which the head is larger than it."""
     axes = [SPACING_MM * (torch.arange(n, dtype=torch.float32) - (n - 1) / 2) for n in shape]
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"))
-    size = draw.uniform(0.86, 1.1)
-    sizes = torch.tensor([size * draw.uniform(0.93, 1.07) for _ in range(3)])
+    # the template is larger than most brains: these have about 1.0 to 1.9 L
+    size = draw.uniform(0.83, 1.01)
+    sizes = torch.tensor([size * draw.uniform(0.95, 1.05) for _ in range(3)])
     matrix = _rotation(draw) / sizes[:, None]
     # wide enough that heads are cut by the border of the grid, as crops of large images are
     shift = torch.tensor([draw.normal(6), draw.normal(8), draw.normal(10)])

@@ -64,7 +64,7 @@ def save_model(folder: Path, network: BrainNetwork, *, training: Mapping[str, An
     network
         Its weights are kept in float16.
     training
-        ``images`` it was trained on, ``seed``, and what else is worth telling.
+        ``images`` it was trained on, ``seed``, and what else is worth telling; ``note`` is for the model card.
     """
     checksum = write_weights(folder / WEIGHTS, network.state_dict(), half=True)
     metadata = {
@@ -115,6 +115,7 @@ def load_model(folder: Path) -> BrainNetwork:
 
 def _card(metadata: Mapping[str, Any]) -> str:
     training = metadata["training"]
+    note = f"\n{training['note']}\n" if training.get("note") else ""
     return f"""# {metadata["model_id"]}
 
 A network that finds the brain in MR images of the head: T1w with and without gadolinium, T2w, FLAIR.
@@ -131,7 +132,7 @@ tissue maps of the ICBM 2009a template, with procedurally grown fluid, meninges,
 painted with realistic or random intensities, with bias, noise, thick slices, cut fields of view and lost faces. No
 image of a patient was used. The idea is that of SynthSeg (Billot et al., Med Image Anal 2023) and SynthStrip
 (Hoopes et al., NeuroImage 2022); the code is in `gliofill.extraction`, and `gliofill train-brain` trains it again.
-
+{note}
 The mask is tissue with the sulci narrower than 10 mm; the fluid over the gyri is left out, tumours and resection
 cavities up to the dura are kept, and the brain stem ends at the foramen magnum.
 

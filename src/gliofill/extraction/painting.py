@@ -40,7 +40,7 @@ def paint(fractions: Mapping[str, Tensor], draw: Draw) -> Tensor:
     Tensor, shape (I, J, K)
         Air is 0, the brightest tissue about 1.
     """
-    means = _realistic(draw) if draw.chance(0.6) else _random(draw, fractions)
+    means = _realistic(draw) if draw.chance(0.8) else _random(draw, fractions)
     brain = sum(fractions[tissue] for tissue in _BRAIN)
     image = torch.zeros_like(fractions["csf"])
     for tissue, fraction in fractions.items():

@@ -167,19 +167,13 @@ class _Publisher:
             "files": self._checksums(*names),
         }
 
-<<<<<<< HEAD
-    def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
-        if not all(space.find(contrast).is_file() for space in self.spaces):
-=======
     def _mask_model(self) -> str:
         from gliofill.extraction.model import model_id  # loads torch, which the scheduling of the nodes must not
 
         return model_id(self.settings.brain_model)
 
-    def _publish_contrast(self, contrast: Contrast, mask: NDArray[np.bool_]) -> dict[str, Any]:
-        file = resampled(self.scratch, contrast)
-        if not file.is_file():
->>>>>>> f56a655 (Brain extraction: heads generated, a network that learns from them alone, train-brain (weights follow))
+    def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
+        if not all(space.find(contrast).is_file() for space in self.spaces):
             return self._failed(contrast)
         source = self._source(self.plan.images[contrast])
         names = []
