@@ -157,12 +157,13 @@ class _Publisher:
             )
             description = f"Brain mask of the session (method: {method})"
             self._write_sidecar(names[-1], space, {"Description": description, "Type": "Brain", "Sources": [source]})
-        head = {"head_template": self.settings.head_template or "built-in"} if method == "template" else {}
+        tool = {"head_template": self.settings.head_template or "built-in"} if method == "template" else {}
+        if method == "network":
+            tool = {"model": self._mask_model()}
         return {
             "method": method,
-            **({"model": self._mask_model()} if method == "network" else {}),
             "source": source,
-            **head,
+            **tool,
             "volume_mL": round(float(masks[derivatives.SPACE].sum()) / 1000, 1),
             "files": self._checksums(*names),
         }
