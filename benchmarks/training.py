@@ -5,13 +5,16 @@ slices gathered one by one on the host from float32 volumes, acquired and synthe
 and the discriminator's gradients computed in the generator's step too. Both loops train the paper's recipe on the same
 random volumes, in turns. Usage::
 
-    python benchmarks/training.py [--task T1post-to-T1w] [--width 64] [--steps 5] [--repeats 3] [--device auto]
+    python benchmarks/training.py [--task T1post-to-T1w] [--width 64] [--steps 3] [--repeats 3] [--device auto]
 """
 
 import argparse
 import dataclasses
+import multiprocessing
+import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +23,10 @@ from torch import nn
 
 from gliofill.contrasts import TASKS, find_task
 from gliofill.learning.batches import SliceSource
-from gliofill.learning.convolution import Convolution3x3
 from gliofill.learning.discriminator import Discriminator
 from gliofill.learning.framing import CROP_MINIMUM, Crop, Scale
 from gliofill.learning.generator import Generator
+from gliofill.learning.heap import keep_freed_memory
 from gliofill.learning.inference import has_fast_bf16, select_device
 from gliofill.learning.losses import adversarial_loss, discriminator_loss, l1_loss, lesion_loss
 from gliofill.learning.normalisation import InstanceNorm
@@ -95,21 +98,24 @@ class PlainLoop:
 
 
 def _with_torch_layers(network: nn.Module) -> None:
-    for module in network.modules():
+    """Replace the layers that are our own by PyTorch's, with the same parameters."""
+    for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, InstanceNorm):
                 # the number of channels is not needed without learnt parameters
                 setattr(module, name, nn.InstanceNorm2d(1))
-            elif isinstance(child, Convolution3x3):
-                plain = nn.Conv2d(child.in_channels, child.out_channels, 3, padding=1, padding_mode="reflect")
-                plain.load_state_dict(child.state_dict())
-                setattr(module, name, plain)
+            elif isinstance(child, nn.Conv2d):
+                child.__class__ = nn.Conv2d
+            elif isinstance(child, nn.ConvTranspose2d):
+                child.__class__ = nn.ConvTranspose2d
 
 
 class OwnLoop:
     """The loop of the package."""
 
     def __init__(self, volumes: Sequence[Volume], recipe: Recipe, device: torch.device) -> None:
+        if device.type == "cpu":
+            keep_freed_memory()
         self.recipe = recipe
         self.slices, self.state = SliceSource(volumes, recipe, device), TrainingState.fresh(recipe, device)
 
@@ -118,26 +124,44 @@ class OwnLoop:
         step(self.state, self.slices.draw(self.state.iteration), self.recipe)
 
 
-def seconds_per_step(loop: Callable[[], None], steps: int, device: torch.device) -> float:
-    """Time some steps."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+class Runner:
+    """A loop in a process of its own, so that what one does to its process does not help or harm the other."""
+
+    def __init__(self, loop: type[PlainLoop | OwnLoop], recipe: Recipe, device: torch.device, threads: int) -> None:
+        self.process = ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), _set_up, (loop, recipe, device, threads)
+        )
+        self.seconds: list[float] = []
+
+    def run(self, steps: int) -> None:
+        """Do some steps and keep how long each took."""
+        self.seconds.append(self.process.submit(_seconds_per_step, steps).result())
+
+    def peak_gib(self) -> float:
+        """Return the most memory of the device that there was, of the process on a CPU."""
+        return self.process.submit(_peak_gib).result()
+
+
+def _set_up(loop: type[PlainLoop | OwnLoop], recipe: Recipe, device: torch.device, threads: int) -> None:
+    global LOOP, DEVICE
+    torch.set_num_threads(threads)
+    LOOP, DEVICE = loop([make_volume(number) for number in range(4)], recipe, device), device
+
+
+def _seconds_per_step(steps: int) -> float:
+    wait = torch.cuda.synchronize if DEVICE.type == "cuda" else lambda _: None
+    wait(DEVICE)
     start = time.perf_counter()
     for _ in range(steps):
-        loop()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        LOOP()
+    wait(DEVICE)
     return (time.perf_counter() - start) / steps
 
 
-def peak_gib(loop: Callable[[], None], device: torch.device) -> float:
-    """Return the most GPU memory that a step has taken, or NaN on a CPU."""
-    if device.type != "cuda":
-        return float("nan")
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(device)
-    loop()
-    return torch.cuda.max_memory_allocated(device) / 2**30
+def _peak_gib() -> float:
+    if DEVICE.type == "cuda":
+        return torch.cuda.max_memory_allocated(DEVICE) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main() -> None:
@@ -145,40 +169,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", choices=[task.name for task in TASKS], default="T1post-to-T1w")
     parser.add_argument("--width", type=int, default=64, help="channels of the first layers; the paper's networks: 64")
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3, help="turns; the median counts")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     device = select_device(arguments.device)
     recipe = load_recipe(recipe_file("paper"), find_task(arguments.task))
     recipe = dataclasses.replace(recipe, generator_width=arguments.width, discriminator_width=arguments.width)
-    volumes = [make_volume(number) for number in range(4)]
-    loops: dict[str, Callable[[], None]] = {
-        "plain, float32": PlainLoop(volumes, recipe, device),
-        "gliofill": OwnLoop(volumes, recipe, device),
-    }
-    for loop in loops.values():
-        loop()
-        loop()
-    times: dict[str, list[float]] = {name: [] for name in loops}
+    kinds = {"plain, float32": PlainLoop, "gliofill": OwnLoop}
+    runners = {name: Runner(loop, recipe, device, arguments.threads) for name, loop in kinds.items()}
+    for runner in runners.values():
+        runner.run(2)
+        runner.seconds.clear()
     for _ in range(arguments.repeats):
-        for name, loop in loops.items():
-            times[name].append(seconds_per_step(loop, arguments.steps, device))
+        for runner in runners.values():
+            runner.run(arguments.steps)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{arguments.threads} threads"
     slices = recipe.batch_size * recipe.batch_samples
     size = "x".join(map(str, CROP_MINIMUM))
     print(f"{recipe.name}, {arguments.task}: {slices} slices of {size} a step, width {arguments.width}")
     print(f"{device} ({name}), precision {'bf16' if has_fast_bf16(device) else 'float32'}, torch {torch.__version__}")
-    print(f"{'':16} steps/s  min of {recipe.iterations}    ratio   GPU GiB")
-    plain = float(np.median(times["plain, float32"]))
-    for name, loop in loops.items():
-        median = float(np.median(times[name]))
-        memory = peak_gib(loop, device)
-        print(
-            f"{name:16} {1 / median:7.2f} {median * recipe.iterations / 60:12.1f} {plain / median:8.2f} {memory:9.2f}"
-        )
+    print(f"{'':16} s/step  min of {recipe.iterations}    ratio   peak GiB")
+    plain = float(np.median(runners["plain, float32"].seconds))
+    for name, runner in runners.items():
+        median = float(np.median(runner.seconds))
+        minutes = median * recipe.iterations / 60
+        print(f"{name:16} {median:6.2f} {minutes:12.1f} {plain / median:8.2f} {runner.peak_gib():10.2f}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import nn
 
-from gliofill.learning.convolution import Convolution3x3, _Winograd
 from gliofill.learning.discriminator import Discriminator
 from gliofill.learning.generator import Generator
 from gliofill.learning.normalisation import InstanceNorm
@@ -96,43 +95,3 @@ def test_a_residual_generator_can_darken_the_brightest_voxels_at_once() -> None:
     (slope,) = torch.autograd.grad(output.mean(), generator.output.bias)
     assert slope.item() > 1  # a tanh around the sum would leave 0.02
     assert generator.eval()(source).max() <= 1
-
-
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "last"])
-@pytest.mark.parametrize(("channels", "out_channels"), [(64, 96), (96, 64)])
-def test_tiled_convolution_and_its_gradients_equal_those_of_pytorch(
-    memory_format: torch.memory_format, channels: int, out_channels: int
-) -> None:
-    own = Convolution3x3(channels, out_channels)
-    x = torch.randn(2, channels, 8, 12).to(memory_format=memory_format).requires_grad_()
-    weights = torch.randn(2, out_channels, 8, 12)
-    results = []
-    for forward in (own.forward, super(Convolution3x3, own).forward):
-        y = forward(x)
-        results.append([y, *torch.autograd.grad((y * weights).sum(), [x, own.weight, own.bias])])
-    for tiled, plain in zip(*results, strict=True):
-        torch.testing.assert_close(tiled, plain, rtol=0, atol=1e-5 * plain.abs().max().item())
-
-
-def test_tiled_convolution_is_exact_in_whole_numbers() -> None:
-    # the right results are whole numbers, so an error in a transform cannot hide in a tolerance
-    own = Convolution3x3(64, 64)
-    with torch.no_grad():
-        own.weight.copy_(torch.randint(-2, 3, own.weight.shape) * 24.0)
-        own.bias.zero_()
-        x = torch.randint(-3, 4, (1, 64, 8, 8)).float()
-        assert torch.equal(own(x).round(), super(Convolution3x3, own).forward(x))
-
-
-def test_tiled_convolution_is_used_and_left_out_where_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = []
-    monkeypatch.setattr(
-        _Winograd, "apply", lambda padded, weight: used.append(1) or nn.functional.conv2d(padded, weight)
-    )
-    Convolution3x3(64, 64)(torch.zeros(1, 64, 8, 8))
-    assert used == [1]
-    Convolution3x3(32, 64)(torch.zeros(1, 32, 8, 8))
-    Convolution3x3(64, 64)(torch.zeros(1, 64, 6, 8))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        Convolution3x3(64, 64)(torch.zeros(1, 64, 8, 8))
-    assert used == [1]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from gliofill.learning.generator import initialise
 from gliofill.learning.normalisation import InstanceNorm
+from gliofill.learning.tiles import TiledConvolution
 
 
 class Discriminator(nn.Module):
@@ -21,9 +22,9 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(2, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2, inplace=True),
-            *_step(width, 2 * width, stride=2),
-            *_step(2 * width, 4 * width, stride=2),
-            *_step(4 * width, 8 * width, stride=1),
+            *_step(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
+            *_step(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)),
+            *_step(TiledConvolution(4 * width, 8 * width, 4, padding_mode="zeros")),
             nn.Conv2d(8 * width, 1, 4, stride=1, padding=1),
         )
         initialise(self)
@@ -44,6 +45,5 @@ class Discriminator(nn.Module):
         return self.layers(torch.cat([source, image], dim=1))
 
 
-def _step(channels: int, out_channels: int, *, stride: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(channels, out_channels, 4, stride=stride, padding=1)
+def _step(convolution: nn.Module) -> tuple[nn.Module, ...]:
     return convolution, InstanceNorm(), nn.LeakyReLU(0.2, inplace=True)

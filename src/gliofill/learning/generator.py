@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from gliofill.learning.convolution import Convolution3x3
+from gliofill.learning.convolution import Doubling, Halving, Output
 from gliofill.learning.normalisation import InstanceNorm
+from gliofill.learning.tiles import TiledConvolution
 
 
 def initialise(module: nn.Module) -> None:
@@ -22,10 +23,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            Convolution3x3(channels, channels),
+            TiledConvolution(channels, channels, 3, padding_mode="reflect"),
             InstanceNorm(),
             nn.ReLU(inplace=True),
-            Convolution3x3(channels, channels),
+            TiledConvolution(channels, channels, 3, padding_mode="reflect"),
             InstanceNorm(),
         )
 
@@ -65,13 +66,13 @@ class Generator(nn.Module):
         self.context, self.residual = context, residual
         self.layers = nn.Sequential(
             *_step(nn.Conv2d(1 + 2 * context, width, 7, padding=3, padding_mode="reflect")),
-            *_step(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)),
-            *_step(nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1)),
+            *_step(Halving(width, 2 * width)),
+            *_step(Halving(2 * width, 4 * width)),
             *(ResidualBlock(4 * width) for _ in range(blocks)),
             *_step(_doubling(4 * width, 2 * width, upsampling)),
             *_step(_doubling(2 * width, width, upsampling)),
         )
-        self.output = nn.Conv2d(width, 1, 7, padding=3, padding_mode="reflect")
+        self.output = Output(width)
         initialise(self)
 
     def forward(self, source: Tensor) -> Tensor:
@@ -105,8 +106,8 @@ def _step(convolution: nn.Module) -> tuple[nn.Module, ...]:
 
 def _doubling(channels: int, out_channels: int, upsampling: str) -> nn.Module:
     if upsampling == "transposed":
-        return nn.ConvTranspose2d(channels, out_channels, 3, stride=2, padding=1, output_padding=1)
+        return Doubling(channels, out_channels)
     if upsampling == "resize":
-        convolution = Convolution3x3(channels, out_channels)
+        convolution = TiledConvolution(channels, out_channels, 3, padding_mode="reflect")
         return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
     raise ValueError(f"unknown upsampling {upsampling!r}: expected transposed or resize")

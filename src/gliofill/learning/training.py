@@ -16,6 +16,7 @@ from gliofill.learning.batches import Batch, SliceSource
 from gliofill.learning.checkpoint import METADATA, TrainingData, load_model, save_model, write_metadata
 from gliofill.learning.domain import describe
 from gliofill.learning.generator import Generator
+from gliofill.learning.heap import keep_freed_memory
 from gliofill.learning.inference import autocast, predict_slices, select_device
 from gliofill.learning.losses import (
     adversarial_loss,
@@ -194,8 +195,10 @@ def train(
         raise GliofillError(f"{model_dir}: no sessions were given to train {task.name} on")
     if threads is not None:
         torch.set_num_threads(threads)
-    volumes, held_out = load_groups(cases, validation_cases, store=store)
     used_device = select_device(device)
+    if used_device.type == "cpu":
+        keep_freed_memory()
+    volumes, held_out = load_groups(cases, validation_cases, store=store)
     height, width = volumes[0].crop.shape[:2]
     log(f"{task.name}: {len(volumes)} sessions of {height}x{width} pixels on {used_device}")
     run = Run(model_dir, task, volumes, held_out, used_device, checkpoint_every, log, on_validation)

@@ -124,7 +124,8 @@ def _paint_setting(axis: Axes, marks: pd.DataFrame, setting: str) -> None:
     if setting == "learning_rate":
         _scale_logarithmically(axis, marks[setting])
     elif setting in WHOLE:
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axis.set_xlim(marks[setting].min() - 0.5, marks[setting].max() + 0.5)
     for kind, look in MARKS.items():
         rows = marks[marks["drawn_as"] == kind]
         axis.scatter(rows[setting], rows["ssim"], clip_on=False, zorder=3 if kind == "best" else 2, **look)
