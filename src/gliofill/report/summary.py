@@ -67,13 +67,13 @@ class Summary:
         if self.unfinished:
             sessions = len({failure.folder for failure in self.unfinished})
             count = f"{len(self.unfinished)} steps of {sessions} sessions"
-            text += f"\n{count} were not reached; the same command goes on there."
+            text += f"\n{count} were not reached; a further run goes on there."
         if not self.failures:
             return text
         redo = " ".join(sorted({_record(failure) for failure in self.failures}))
         return (
             f"{text}\n{len(self.failures)} steps failed. Mend their input, then run "
-            f"only these again by adding: --forcerun {redo}"
+            f"only these again by adding (with the command gliofill: after --): --forcerun {redo}"
         )
 
     def write(self, output_dir: Path) -> None:
