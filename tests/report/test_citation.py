@@ -40,6 +40,12 @@ def test_masks_of_several_kinds_are_counted() -> None:
     assert "by registration in 2 sessions, and were provided with the data in 1 sessions." in text
 
 
+def test_a_network_that_drew_masks_is_named() -> None:
+    text = Methods(masks=known_masks(["network"]), mask_models=("brain-1",)).write()
+    assert "generated heads alone [6] [7] (model brain-1)." in text.text
+    assert [reference.key for reference in text.cited[-2:]] == ["billot", "hoopes"]
+
+
 def test_braces_in_the_name_of_a_model_stay_text() -> None:
     model = ModelIdentity("FLAIR", "T2w", "mine{n4}", "ab")
     assert "(model mine{n4})" in Methods(models=frozenset({model})).write().text

@@ -10,7 +10,7 @@ from gliofill.report.references import REFERENCES, Reference
 
 #: how brain masks came about, by the method that the records name
 MASKS = {
-    "network": "were made by a convolutional network that had learnt from generated heads alone",
+    "network": "were made by a convolutional network that had learnt from generated heads alone {billot} {hoopes}",
     "template": "were carried over from a head template by registration",
     "provided": "were provided with the data",
     "none": "are the voxels that an earlier brain extraction left",
@@ -29,11 +29,14 @@ class Methods:
         Whether N4 was applied.
     masks
         In how many sessions the brain mask was made in which way, see `MASKS`.
+    mask_models
+        The networks that drew some of them.
     """
 
     models: frozenset[ModelIdentity] = frozenset()
     bias_corrected: bool = False
     masks: tuple[tuple[str, int], ...] = ()
+    mask_models: tuple[str, ...] = ()
 
     def write(self) -> "MethodsText":
         """Return the text and what it cites."""
@@ -57,10 +60,11 @@ class Methods:
         return text
 
     def _mask_sentence(self) -> str:
-        if len(self.masks) == 1:
-            return f"Brain masks {MASKS[self.masks[0][0]]}."
-        parts = [f"{MASKS[method]} in {count} sessions" for method, count in self.masks]
-        return f"Brain masks {', and '.join(parts)}."
+        drawn = f" (model {', '.join(self.mask_models)})" if self.mask_models else ""
+        ways = [(MASKS[method] + (drawn if method == "network" else ""), count) for method, count in self.masks]
+        if len(ways) == 1:
+            return f"Brain masks {ways[0][0]}."
+        return f"Brain masks {', and '.join(f'{way} in {count} sessions' for way, count in ways)}."
 
 
 @dataclass

@@ -13,6 +13,7 @@ from gliofill.report.provenance import (
     ModelIdentity,
     is_bias_corrected,
     mask_method,
+    mask_model,
     model_facts,
     package_versions,
 )
@@ -49,16 +50,18 @@ def gather_methods(output_dir: Path, summary: Summary) -> Methods:
     """Collect what was done from the records of all sessions."""
     models: set[ModelIdentity] = set()
     masks: list[str] = []
+    mask_models: set[str] = set()
     bias_corrected = False
     for session in summary.sessions:
         manifest = read_manifest(output_dir, session.folder)
         masks.append(mask_method(manifest))
+        mask_models |= {mask_model(manifest)} - {""}
         bias_corrected |= is_bias_corrected(manifest)
         for contrast, state in session.states.items():
             if state == "synthetic":
                 record = read_if_there(output_dir / derivatives.imputed_qc(session.folder, contrast))
                 models.add(model_facts(output_dir, session.folder, contrast, record).identity)
-    return Methods(frozenset(models), bias_corrected, known_masks(masks))
+    return Methods(frozenset(models), bias_corrected, known_masks(masks), tuple(sorted(mask_models)))
 
 
 def _lines(methods: Methods, text: MethodsText) -> list[str]:
@@ -85,7 +88,7 @@ def _lines(methods: Methods, text: MethodsText) -> list[str]:
 
 def _software(methods: Methods) -> list[str]:
     steps = {"preprocessing"} if methods.masks else set()
-    steps |= {"synthesis"} if methods.models else set()
+    steps |= {"synthesis"} if methods.models or methods.mask_models else set()
     used = {name: v for name, v in package_versions().items() if _OF_STEPS.get(name, "") in {"", *steps}}
     assert used["gliofill"] == __version__
     return [f"- {name} {version}" for name, version in used.items()]

@@ -94,6 +94,11 @@ def mask_method(manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("BrainMask", {}).get("method", ""))
 
 
+def mask_model(manifest: Mapping[str, Any]) -> str:
+    """Return the network that drew a session's brain mask; empty if none did."""
+    return str(manifest.get("BrainMask", {}).get("model", ""))
+
+
 def is_bias_corrected(manifest: Mapping[str, Any]) -> bool:
     """Tell whether N4 was applied to a session."""
     return bool(manifest.get("BiasCorrection"))

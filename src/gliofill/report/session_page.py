@@ -21,6 +21,7 @@ from gliofill.report.provenance import (
     commands,
     is_bias_corrected,
     mask_method,
+    mask_model,
     models_used,
     package_versions,
     raw_dataset,
@@ -92,6 +93,7 @@ def write_session_page(
         frozenset(model.identity for model in models),
         is_bias_corrected(facts.manifest),
         known_masks([mask_method(facts.manifest)]),
+        tuple(filter(None, [mask_model(facts.manifest)])),
     ).write()
     volumes = output_dir / derivatives.viewer_volumes(folder)
     write_volumes(volumes, figures.volumes)
