@@ -44,6 +44,8 @@ STEPS = {
     "dry run": "dry run before the first session",
     "second start": "start of a finished run",
     "one more": "start after one session was added, with its jobs",
+    "bare dry run": "— a bare workflow of the same jobs, without any checkpoint: dry run",
+    "bare second start": "— the same bare workflow: start of a finished run",
     "review": "`gliofill review`",
     "status": "`gliofill status`",
     "index": "`gliofill report`, the page over the cohort",
@@ -51,6 +53,26 @@ STEPS = {
 
 #: in the place of `gliofill` in the one job that is measured, at no cost
 NOTHING = "#!/bin/sh\necho '{}' >sub-00000/anat/sub-00000_desc-contrasts_qc.json\n"
+#: the jobs of each session and their files, and nothing else: what Snakemake itself costs
+BARE = """
+SESSIONS = [line.split() for line in open("bare.txt")]
+FILES = {session: files.split(",") for session, files, _ in SESSIONS}
+GAPS = {session: [gap for gap in gaps.split(",") if gap != "-"] for session, _, gaps in SESSIONS}
+rule all:
+    input: expand("bare/{s}.html", s=FILES)
+rule preprocess:
+    input: lambda w: FILES[w.s]
+    output: "bare/{s}/{s}_contrasts.json"
+    shell: "touch {output}"
+rule impute:
+    input: "bare/{s}/{s}_contrasts.json"
+    output: "bare/{s}/{s}_imputed-{c}.json"
+    shell: "touch {output}"
+rule report:
+    input: "bare/{s}/{s}_contrasts.json", lambda w: [f"bare/{w.s}/{w.s}_imputed-{c}.json" for c in GAPS[w.s]]
+    output: "bare/{s}.html", "bare/{s}/{s}.png", "bare/{s}/{s}.js"
+    shell: "touch {output}"
+"""
 EMPTY = "rule all:\n    output: 'done.txt'\n    shell: 'touch {output}'\n"
 
 
@@ -129,6 +151,37 @@ class Cohort:
         self.snakemake("--touch", "--quiet", "all")
         return found
 
+    def bare(self) -> dict[str, Measurement]:
+        """Measure Snakemake on a workflow that has the cohort's jobs and nothing else."""
+        (self.folder / "BareSnakefile").write_text(BARE)
+        work = read_worklist(self.output / derivatives.COVERAGE)
+        lines = [
+            f"{folder} {','.join(f'raw/{image}' for image in images)} {','.join(work.fillings.get(folder, ())) or '-'}"
+            for folder, images in work.images.items()
+        ]
+        (self.folder / "bare.txt").write_text("\n".join(lines) + "\n")
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            "BareSnakefile",
+            "--cores",
+            CORES,
+            "--quiet",
+            "all",
+        ]
+        found = {"bare dry run": measure([*command, "--dry-run"], self.folder)}
+        for folder in work.images:
+            files = [f"{folder}_contrasts.json", f"{folder}.png", f"{folder}.js"]
+            files += [f"{folder}_imputed-{contrast}.json" for contrast in work.fillings.get(folder, ())]
+            (self.folder / "bare" / folder).mkdir(parents=True)
+            for file in files:
+                (self.folder / "bare" / folder / file).touch()
+            (self.folder / "bare" / f"{folder}.html").touch()
+        measure([*command, "--touch"], self.folder)
+        return found | {"bare second start": measure(command, self.folder)}
+
     def job(self, snakefile: Path, target: str, *words: str) -> Measurement:
         """Run one job as the plug-ins for clusters do: Snakemake in a process of its own that runs just this one."""
         rule = target.partition(":")[0]
@@ -176,6 +229,8 @@ def measure_cohort(folder: Path, sessions: int, show: Callable[[str], None]) -> 
     for step, result in cohort.fabricate().items():
         note(step, result)
     note("second start", cohort.snakemake())
+    for step, result in cohort.bare().items():
+        note(step, result)
     make_session(cohort.raw, sessions, folder / "image.nii.gz")
     note("one more", cohort.snakemake())
     assert (cohort.output / derivatives.montage(f"sub-{sessions:05d}")).is_file()
@@ -191,13 +246,20 @@ def growth(small: float, large: float, factor: float) -> float:
     return math.log(large / small) / math.log(factor)
 
 
+def _cell(result: Measurement) -> str:
+    return f"{result.wall_s:.1f} s ({result.cpu_s:.1f} s CPU), {result.peak_mb:.0f} MB"
+
+
 def table(results: dict[int, dict[str, Measurement]]) -> str:
-    """Return the measurements as a Markdown table, with the exponent between the two largest cohorts."""
+    """Return the measurements as a Markdown table, with the exponent between the two largest cohorts.
+
+    Growth is that of the CPU time, which depends little on what else the machine does.
+    """
     sizes = sorted(results)
     head = [f"{size:,} sessions" for size in sizes]
     lines = ["| | " + " | ".join(head) + " | growth of time, of memory |", "|---|" + "---|" * (len(sizes) + 1)]
     for step, text in STEPS.items():
-        cells = [f"{results[size][step].wall_s:.1f} s, {results[size][step].peak_mb:.0f} MB" for size in sizes]
+        cells = [_cell(results[size][step]) for size in sizes]
         exponents = "n/a"
         if len(sizes) > 1:
             small, large = (results[size][step] for size in sizes[-2:])

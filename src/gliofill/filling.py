@@ -6,7 +6,7 @@ from typing import Any
 
 from gliofill import __version__
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import read_coverage
+from gliofill.bids.coverage import read_session
 from gliofill.bids.origin import acquired_spacing_mm
 from gliofill.bids.review import Outcome, read_manifest, review_session
 from gliofill.contrasts import TASKS, Contrast, task_filling
@@ -85,7 +85,7 @@ def fill(
 def _plan(output_dir: Path, folder: str, target: Contrast) -> tuple[dict[str, Outcome], bool]:
     """Return the outcome of every contrast of a session, and whether coverage or review wanted the target."""
     path = output_dir / derivatives.COVERAGE
-    rows = {row.contrast: row for row in read_coverage(path) if row.folder == folder}
+    rows = {row.contrast: row for row in read_session(path, folder)}
     if not rows:
         raise GliofillError(f"{path}: has no session {folder}")
     outcomes = {o.contrast: o for o in review_session(rows.values(), read_manifest(output_dir, folder))}

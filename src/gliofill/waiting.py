@@ -19,7 +19,7 @@ from typing import Any
 
 from gliofill import __version__
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.coverage import Row, read_coverage, read_session
 from gliofill.bids.review import read_manifest, review_session
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.errors import GliofillError
@@ -113,7 +113,7 @@ def take(gap: Gap, settings: ImputeSettings) -> dict[str, Any] | None:
     done = gap.place("done")
     if not done.is_dir():
         return None
-    rows = [row for row in read_coverage(gap.output_dir / derivatives.COVERAGE) if row.folder == gap.folder]
+    rows = read_session(gap.output_dir / derivatives.COVERAGE, gap.folder)
     if (done / "inputs.txt").read_text() != gap.inputs(rows, settings):
         return None
     for name in derivatives.imputed_files(gap.folder, gap.target):

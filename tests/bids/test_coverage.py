@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofill.bids.coverage import MeasurementCache, Row, cover, read_coverage, write_coverage
+from gliofill.bids.coverage import MeasurementCache, Row, cover, read_coverage, read_session, write_coverage
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.dataset import Dataset, Scan, Session
+from gliofill.errors import GliofillError
 from gliofill.images import is_same_grid, read_image, write_image
 from gliofill.quality.usability import Measurement, judge, measure
 from gliofill.settings import UsabilitySettings
@@ -56,6 +57,26 @@ def test_table_survives_the_file(tmp_path: Path) -> None:
     rows = list(rows_for({Contrast.T1POST: GOOD}).values())
     write_coverage(tmp_path / "c.tsv", rows)
     assert read_coverage(tmp_path / "c.tsv") == rows
+
+
+def test_a_session_reads_its_own_rows_alone(tmp_path: Path) -> None:
+    visits = [("sub-1", "n/a"), ("sub-1", "ses-a"), ("sub-11", "ses-a"), ("sub-2", "n/a")]
+    reason = 'cannot be read (line 1\nline 2 of "it"\t)'
+    rows = [Row(*visit, contrast, "ok", "use", reason=reason) for visit in visits for contrast in Contrast]
+    write_coverage(tmp_path / "c.tsv", rows)
+    for folder in ("sub-1", "sub-1/ses-a", "sub-11/ses-a", "sub-2"):
+        assert read_session(tmp_path / "c.tsv", folder) == [row for row in rows if row.folder == folder] != []
+    assert read_session(tmp_path / "c.tsv", "sub-11") == []
+
+
+@pytest.mark.parametrize("text", ["", "participant_id\tcontrast\n", "{damaged}"], ids=["empty", "columns", "line"])
+def test_what_is_no_coverage_table_is_told(tmp_path: Path, text: str) -> None:
+    write_coverage(tmp_path / "c.tsv", [])
+    if text == "{damaged}":
+        text = (tmp_path / "c.tsv").read_text() + "sub-1\tn/a\n"
+    (tmp_path / "c.tsv").write_text(text)
+    with pytest.raises(GliofillError, match="is not a coverage table"):
+        read_session(tmp_path / "c.tsv", "sub-1")
 
 
 @pytest.mark.parametrize(

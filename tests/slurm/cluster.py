@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +52,7 @@ class Cluster:
 
     def call(self, *words: str) -> str:
         """Run a command of SLURM and return what it prints."""
-        run = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        run = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=300, check=False)
         assert run.returncode == 0, f"{' '.join(words)}: {run.stderr}"
         return run.stdout
 
@@ -66,7 +66,7 @@ class Cluster:
         """Cancel what is in the queue, and wait until nothing runs."""
         self.call("scancel", "--state=PENDING", f"--user={os.getuid()}")
         self.call("scancel", f"--user={os.getuid()}")
-        await_that(lambda: not self.call("squeue", "--noheader").strip(), "the queue is empty", seconds=60)
+        await_that(lambda: not self.call("squeue", "--noheader").strip(), "the queue is empty", seconds=600)
 
 
 def _parse(line: str) -> Job:
@@ -88,6 +88,20 @@ def _parse(line: str) -> Job:
     )
 
 
+def table(jobs: Sequence[Job]) -> str:
+    """Return the jobs as a Markdown table."""
+    lines = ["| job | step | state | began | took | memory | limit | card |", "|---|---|---|---|---|---|---|---|"]
+    first = min((job.start for job in jobs if job.start), default=None)
+    for job in jobs:
+        began = f"{(job.start - first).seconds} s" if job.start and first else "n/a"
+        took = f"{(job.end - job.start).seconds} s" if job.start and job.end else "n/a"
+        step = job.step.removeprefix("rule_").replace("_wildcards_", ": ")
+        card = "yes" if job.has_card else ""
+        cells = (job.number, step, job.state, began, took, f"{job.memory_mb} MB", f"{job.minutes} min", card)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _megabytes(text: str) -> int:
     return round(float(text.rstrip("MG")) * (1024 if text.endswith("G") else 1))
 
@@ -98,12 +112,12 @@ def running_cluster() -> Iterator[Cluster]:
     with TemporaryDirectory(prefix="slurm-") as name:
         cluster = Cluster(Path(name))
         try:
-            subprocess.run([str(HERE / "start_cluster.sh"), name], check=True, stdin=subprocess.DEVNULL, timeout=120)
+            subprocess.run([str(HERE / "start_cluster.sh"), name], check=True, stdin=subprocess.DEVNULL, timeout=600)
             yield cluster
         finally:
             for head in cluster.heads:
                 head.kill()
-            subprocess.run([str(HERE / "stop_cluster.sh"), name], check=False, stdin=subprocess.DEVNULL, timeout=120)
+            subprocess.run([str(HERE / "stop_cluster.sh"), name], check=False, stdin=subprocess.DEVNULL, timeout=600)
 
 
 class Head:
@@ -126,7 +140,7 @@ class Head:
         """What it has printed."""
         return self.log.read_text(errors="replace")
 
-    def wait(self, seconds: float = 900) -> int:
+    def wait(self, seconds: float = 3600) -> int:
         """Wait for its end, and return the exit code."""
         return self._process.wait(timeout=seconds)
 
@@ -136,7 +150,7 @@ class Head:
         self._process.wait()
 
 
-def await_that(condition: Callable[[], object], what: str, *, seconds: float = 600) -> None:
+def await_that(condition: Callable[[], object], what: str, *, seconds: float = 1800) -> None:
     """Wait until a condition holds.
 
     Raises
@@ -150,7 +164,7 @@ def await_that(condition: Callable[[], object], what: str, *, seconds: float = 6
         time.sleep(0.3)
 
 
-def do_once(actions: Mapping[Callable[[], object], Callable[[], object]], *, seconds: float = 1200) -> None:
+def do_once(actions: Mapping[Callable[[], object], Callable[[], object]], *, seconds: float = 3600) -> None:
     """Do each action when its condition holds for the first time; return when all are done.
 
     Raises

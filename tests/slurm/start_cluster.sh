@@ -8,8 +8,8 @@ here=$(dirname "$(realpath "$0")")
 cluster=$(realpath --canonicalize-missing "$1")
 port=${GLIOFILL_SLURM_PORT:-17817}
 
-await() { # await WHAT COMMAND…: until the command succeeds, 30 s at most
-  for _ in $(seq 150); do
+await() { # await WHAT COMMAND…: until the command succeeds, 2 minutes at most
+  for _ in $(seq 600); do
     "${@:2}" >/dev/null 2>&1 && return
     sleep 0.2
   done

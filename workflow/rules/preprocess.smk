@@ -14,7 +14,7 @@ rule preprocess:
     params:
         bids_dir=literal(BIDS_DIR),
         settings=literal(SETTINGS.preprocess.to_json()),
-        work_dir=f"--work-dir {WORK_DIR}" if WORK_DIR else "",
+        work_dir=f"--work-dir {shlex.quote(WORK_DIR)}" if WORK_DIR else "",
         version=__version__,
     shell:
         "gliofill preprocess {params.bids_dir:q} . {wildcards.folder} --settings {params.settings:q} "

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -309,13 +310,44 @@ def read_coverage(path: Path) -> list[Row]:
     GliofillError
         If the file is missing or is not a coverage table.
     """
+    return [Row(*cells) for cells in read_columns(path, tuple(COLUMNS))]
+
+
+def read_session(path: Path, folder: str) -> list[Row]:
+    """Read one session's rows of a coverage table; none if it has no such session.
+
+    Every job of a session does, so it must not take long where there are thousands.
+
+    Raises
+    ------
+    GliofillError
+        If the file is missing or is not a coverage table.
+    """
+    participant, _, session = folder.partition("/")
+    mine = (participant, session or "n/a")
+    return [Row(*cells) for cells in read_columns(path, tuple(COLUMNS)) if cells[:2] == mine]
+
+
+def read_columns(path: Path, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield some columns, at least two, of each row of a coverage table.
+
+    Raises
+    ------
+    GliofillError
+        If the file is missing or is not a coverage table.
+    """
     try:
         # every job of a run over thousands of sessions reads the table: pandas alone would take half a second to load
         with path.open(encoding="utf-8", newline="") as file:
-            return [Row(**{name: record[name] for name in COLUMNS}) for record in csv.DictReader(file, delimiter="\t")]
+            lines = csv.reader(file, delimiter="\t")
+            head = next(lines, [])
+            missing = [name for name in COLUMNS if name not in head]
+            if missing:
+                raise ValueError(f"has no column {missing[0]}")
+            yield from map(itemgetter(*map(head.index, names)), lines)
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file; run 'gliofill coverage' first") from error
-    except (ValueError, KeyError, csv.Error) as error:
+    except (ValueError, IndexError, csv.Error) as error:
         raise GliofillError(
             f"{path}: is not a coverage table ({error}); delete it and run 'gliofill coverage' again"
         ) from error

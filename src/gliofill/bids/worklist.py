@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from gliofill.bids.coverage import read_coverage
+from gliofill.bids.coverage import read_columns
 from gliofill.contrasts import Contrast
 
 
@@ -44,12 +44,15 @@ def read_worklist(table: Path) -> WorkList:
 
 @lru_cache(maxsize=1)
 def _read_state(table: Path, _time_ns: int, _size: int) -> WorkList:
+    sessions: dict[str, None] = {}
     images: dict[str, list[str]] = {}
     fillings: dict[str, list[Contrast]] = {}
-    rows = read_coverage(table)
-    for row in rows:
-        if row.action == "use":
-            images.setdefault(row.folder, []).append(row.file)
-        elif row.action == "impute":
-            fillings.setdefault(row.folder, []).append(Contrast(row.contrast))
-    return WorkList(tuple(dict.fromkeys(row.folder for row in rows)), images, fillings)
+    names = ("participant_id", "session_id", "contrast", "action", "file")
+    for participant, session, contrast, action, file in read_columns(table, names):
+        folder = participant if session == "n/a" else f"{participant}/{session}"
+        sessions[folder] = None
+        if action == "use":
+            images.setdefault(folder, []).append(file)
+        elif action == "impute":
+            fillings.setdefault(folder, []).append(Contrast(contrast))
+    return WorkList(tuple(sessions), images, fillings)

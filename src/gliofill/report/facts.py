@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids import coverage, derivatives
+from gliofill.bids.coverage import Row
 from gliofill.bids.review import review_session
 from gliofill.contrasts import Contrast
 from gliofill.images import read_json
@@ -134,9 +134,7 @@ def read_session(output_dir: Path, folder: str) -> SessionFacts:
         If there is no coverage table, or it lacks the session.
     """
     summary, failures = summarise_session(output_dir, folder)
-    rows = {
-        Contrast(row.contrast): row for row in read_coverage(output_dir / derivatives.COVERAGE) if row.folder == folder
-    }
+    rows = {Contrast(row.contrast): row for row in coverage.read_session(output_dir / derivatives.COVERAGE, folder)}
     imputed = {
         contrast: record
         for contrast in Contrast

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.coverage import Row, read_coverage, read_session
 from gliofill.bids.review import NOT_FINISHED, Outcome, read_manifest, review_session
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
@@ -118,7 +118,7 @@ def summarise_session(output_dir: Path, folder: str) -> tuple[SessionSummary, tu
     GliofillError
         If there is no coverage table, or it lacks the session.
     """
-    rows = [row for row in read_coverage(output_dir / derivatives.COVERAGE) if row.folder == folder]
+    rows = read_session(output_dir / derivatives.COVERAGE, folder)
     if not rows:
         raise GliofillError(f"{output_dir / derivatives.COVERAGE}: has no session {folder}")
     session, failed = _summarise_session(output_dir, folder, rows)

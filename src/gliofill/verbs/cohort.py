@@ -84,12 +84,12 @@ def coverage(arguments: argparse.Namespace) -> int:
 
 def preprocess(arguments: argparse.Namespace) -> int:
     """Preprocess one session."""
-    from gliofill.bids.coverage import read_coverage
+    from gliofill.bids.coverage import read_session
     from gliofill.bids.derivatives import COVERAGE
     from gliofill.preprocess.session import preprocess_session
     from gliofill.settings import PreprocessSettings
 
-    rows = [row for row in read_coverage(arguments.output_dir / COVERAGE) if row.folder == arguments.session]
+    rows = read_session(arguments.output_dir / COVERAGE, arguments.session)
     if not rows:
         raise GliofillError(f"{arguments.output_dir / COVERAGE}: has no session {arguments.session}")
     manifest = preprocess_session(
