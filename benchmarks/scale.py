@@ -33,7 +33,15 @@ sys.path.insert(0, str(ROOT))
 from tests.stand_in import leave_records  # noqa: E402
 
 CORES = "2"
-ANY_IMAGE = {"max_pixel_mm": 5, "max_saturation": 1, "max_noise": 9, "max_wrap": 9, "max_cut": 9, "min_field_mm": 0}
+ANY_IMAGE = {
+    "max_pixel_mm": 5,
+    "max_saturation": 1,
+    "max_noise": 9,
+    "max_motion": 99,
+    "max_wrap": 9,
+    "max_cut": 9,
+    "min_field_mm": 0,
+}
 #: a session lacks nothing, the FLAIR, or the T1w before gadolinium, in turn
 CONTRASTS = ("ce-gadolinium_T1w", "T1w", "T2w", "FLAIR")
 GAPS: tuple[str | None, ...] = (None, "FLAIR", "T1w")

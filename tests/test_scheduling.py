@@ -118,3 +118,6 @@ def test_a_run_ends_with_the_first_failure_only_if_asked_to_and_names_it(
         assert not any((tmp_path / "out" / derivatives.session_qc(session)).is_file() for session in SESSIONS)
     else:
         assert failed == set(SESSIONS) and "not reached" not in text
+    # the cohort page is written all the same, and says so in its first section
+    main = (tmp_path / "out" / derivatives.INDEX).read_text(encoding="utf-8").partition("<main")[2]
+    assert re.search(r"\d steps? failed", main.partition("</section>")[0])

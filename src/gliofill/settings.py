@@ -64,6 +64,7 @@ class UsabilitySettings(Section):
     max_wrap: float = 0.25
     max_stripes: float = 0.05
     max_noise: float = 0.15
+    max_motion: float = 2.5
     cohort_outliers: bool = True
     cohort_minimum: int = 20
     by_contrast: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

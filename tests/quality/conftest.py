@@ -5,7 +5,7 @@ import pytest
 
 from gliofill.contrasts import Contrast
 from gliofill.head import built_in_head, render
-from gliofill.quality.degrade import Grid, Image
+from gliofill.quality.acquired_grid import Grid, Image
 
 #: of the small head, thick across the third axis
 SPACING_MM = (2.0, 2.0, 5.0)

@@ -4,21 +4,18 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
+from gliofill.quality.acquired_grid import Grid, Image, plan_grid
 from gliofill.quality.degrade import (
     CORRUPTIONS,
-    Grid,
-    Image,
-    add_motion,
     add_noise,
     add_spikes,
     drop_slices,
-    move_in_plane,
-    plan_grid,
     saturate,
     thicken,
     undersample,
     wrap_around,
 )
+from gliofill.quality.head_motion import add_motion, move_in_plane
 from gliofill.quality.tissue import measure_tissue
 
 GRID = Grid((1.0, 1.2, 5.0), slice_axis=2, phase_axis=0)

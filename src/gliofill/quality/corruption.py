@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gliofill.quality.geometry import plane_of, slice_axis
 from gliofill.quality.measurement import Measurement
+from gliofill.quality.motion import describe_axes, evidence
 from gliofill.quality.noise import noise_share
 from gliofill.quality.resolution import effective_resolution_mm
 from gliofill.quality.slices import slice_drop
@@ -86,6 +87,10 @@ SCORES = (
         ),
         "Finest detail in millimetres along the axis where it is second coarsest: within the slices.",
     ),
+    Score(
+        *("motion", "motion", "max_motion", 1.0, ".1f", "shows a head that moved: the log-odds are"),
+        "Log-odds that the head moved, from how edges hang together along the axis where they do so least.",
+    ),
 )
 
 
@@ -112,6 +117,7 @@ def measure_scores(image: NDArray[np.float32], affine: ArrayLike, *, tissue: Tis
     across = slice_axis(affine)
     box = image[tissue.inside(affine)]
     resolution = sorted(effective_resolution_mm(box, spacing))
+    edges = describe_axes(box, spacing, line_axes(affine))
     axes = (0, 1, 2) if plane_of(affine) == "isotropic" else (across,)
     scores = {
         "slice_drop": slice_drop(image, axes, tissue=tissue),
@@ -119,10 +125,24 @@ def measure_scores(image: NDArray[np.float32], affine: ArrayLike, *, tissue: Tis
         "wrap": folded_share(image, tissue=tissue),
         "stripes": stripe_amplitude(image, spacing, across, tissue=tissue),
         "noise": noise_share(box, across, tissue=tissue),
+        "motion": None if edges is None else evidence(edges),
         "resolution": resolution[-1],
         "pixel_resolution": resolution[-2],
     }
     return {name: round(float(value), 5) for name, value in scores.items() if value is not None}
+
+
+def line_axes(affine: ArrayLike) -> tuple[int, ...]:
+    """Return the array axes along which lines of k-space may have followed each other: those within the slices.
+
+    Examples
+    --------
+    >>> line_axes(np.diag([0.9, 0.9, 5.0, 1.0])), line_axes(np.eye(4))
+    ((0, 1), (0, 1, 2))
+    """
+    return (
+        (0, 1, 2) if plane_of(affine) == "isotropic" else tuple(axis for axis in range(3) if axis != slice_axis(affine))
+    )
 
 
 def judge_scores(measurement: Measurement, settings: UsabilitySettings, limits: Mapping[str, float]) -> Verdict | None:

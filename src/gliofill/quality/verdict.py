@@ -24,6 +24,7 @@ CODES = {
     "wrap-around": "Tissue continues from one border of the image to the opposite one.",
     "spikes": "Stripes of one period lie over a slice: an outlier in k-space.",
     "noise": "Too much noise for the signal.",
+    "motion": "The head moved during the acquisition: edges are blurred or doubled, or ghosts lie over the image.",
     "blur": "Far less resolution than the voxels claim.",
     "wrong-contrast": "The tissues look like those of another contrast than the name says.",
     "registration-failed": "The image could not be aligned with its session, or the session with the template.",
