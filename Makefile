@@ -43,7 +43,7 @@ browser:
 # minutes; needs Debian's slurmctld, slurmd, slurm-client and munge, and says so where they are not installed
 slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	$(BIN)/pip install --quiet --no-deps -r requirements-slurm.lock
-	pytest -m slurm -v -rs --durations=0 tests/slurm
+	pytest -m slurm -vv -rs --durations=0 tests/slurm
 	@test ! -f build/slurm-jobs.md || cat build/slurm-jobs.md
 
 docs: $(VENV)/test.stamp
