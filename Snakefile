@@ -9,6 +9,10 @@ from pathlib import Path
 configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 
+# used with --sdm apptainer only: each step then runs in the image that envs/gliofill.def makes
+container: str(Path(workflow.basedir) / "envs" / "gliofill.sif")
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/coverage.smk"
 include: "workflow/rules/preprocess.smk"

@@ -64,6 +64,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_snakemake_finds_nothing_to_criticise(finished: Path) -> None:
+    assert "your workflow is in a good condition" in start(finished, "--lint")
+
+
 def test_nothing_is_done_when_all_is_there(finished: Path) -> None:
     assert "Nothing to be done" in start(finished, "--dry-run")
 

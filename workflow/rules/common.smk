@@ -25,9 +25,7 @@ from gliofill.options import STOP
 from gliofill.settings import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
-os.environ.setdefault("GLIOFILL_START", os.getcwd())
-
-START = Path(os.environ["GLIOFILL_START"])
+START = Path(os.environ.setdefault("GLIOFILL_START", os.getcwd()))
 
 try:
     SETTINGS = parse_config(config, START)
@@ -50,7 +48,7 @@ try:
         if name != "tuned"
     }
     if clash := set(SETTINGS.train.compare) & set(VARIANTS) | {
-        n for n in SETTINGS.train.compare if "/" in n or n == "tuned"
+        n for n in SETTINGS.train.compare if Path(n).name != n or n == "tuned"
     }:
         raise GliofillError(
             f"configuration: train.compare: {', '.join(sorted(clash))}: name recipes of config/recipes"
@@ -224,8 +222,8 @@ def late_records(wildcards):
 
 def late_pages(wildcards):
     return [
-        f"logs/redraw/{folder.split('/')[0]}/{folder.replace('/', '_')}.txt"
-        for folder in late_fillings()
+        f"logs/redraw/{parts[0]}/{'_'.join(parts)}.done"
+        for parts in (Path(folder).parts for folder in late_fillings())
     ]
 
 
@@ -263,7 +261,7 @@ def models_of(task):
 TUNE = (
     "gliofill tune experiment/tune/{wildcards.task} --derivatives {params.derivatives:q} --task {wildcards.task} "
     "--recipe {input.recipe:q} --split {input.split} --store experiment/store --settings {params.settings:q} "
-    "--device {params.device} "
+    "--device {params.device} {params.figures} --threads {threads} >{log} 2>&1"
 )
 TUNING = dict(
     derivatives=literal(LEARNING_DIR),

@@ -39,9 +39,11 @@ rule evaluate:
         failures=expand(
             "experiment/evaluation/{task}/failures.tsv", task=SETTINGS.train.tasks
         ),
+    log:
+        "logs/evaluate/failures.log",
     localrule: True
     shell:
-        "! tail --quiet --lines=+2 {input.failures} | grep ."
+        "! tail --quiet --lines=+2 {input.failures} | grep . | tee {log}"
 
 
 rule experiment:

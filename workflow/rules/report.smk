@@ -94,7 +94,9 @@ rule verdict:
         index=derivatives.INDEX,
     output:
         "logs/verdict.txt",
+    log:
+        "logs/verdict/verdict.log",
     localrule: True
     threads: 1
     shell:
-        "gliofill status . --write && gliofill status . --write >{output}"
+        "gliofill status . --write 2> >(tee {log} >&2) && gliofill status . --write >{output}"

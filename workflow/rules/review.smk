@@ -23,7 +23,9 @@ rule redraw:
         page="{participant}{visit}.html",
         late=lambda wildcards: late_records_of(page_session(wildcards)),
     output:
-        "logs/redraw/{participant}/{participant}{visit}.txt",
+        touch("logs/redraw/{participant}/{participant}{visit}.done"),
+    log:
+        "logs/redraw/{participant}/{participant}{visit}.log",
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -34,4 +36,4 @@ rule redraw:
         settings=literal(STEP_SETTINGS),
         version=__version__,
     shell:
-        "gliofill report . {params.folder} --bids-dir {params.bids_dir:q} --settings {params.settings:q} >{output} 2>&1"
+        "gliofill report . {params.folder} --bids-dir {params.bids_dir:q} --settings {params.settings:q} >{log} 2>&1"

@@ -14,8 +14,9 @@ rule tune_worker:
         runtime=growing(1440),
     params:
         **TUNING,
+        figures="",
     shell:
-        TUNE + "--threads {threads} >{log} 2>&1"
+        TUNE
 
 
 rule tune_task:
@@ -40,8 +41,9 @@ rule tune_task:
         runtime=growing(1440),
     params:
         **TUNING,
+        figures="--figures experiment/figures",
     shell:
-        TUNE + "--figures experiment/figures --threads {threads} >{log} 2>&1"
+        TUNE
 
 
 rule tune:
