@@ -21,7 +21,8 @@ def test_a_brain_mask_is_carried_over_from_a_head_in_files(tmp_path: Path) -> No
     moved = ants.resample_image(head, (2.0, 2.0, 4.0), use_voxels=False, interp_type=0)
     moved.set_origin(tuple(np.add(moved.origin, (12, -9, 15))))
     ants.image_write(moved, str(tmp_path / "image.nii"))
-    strip(tmp_path / "image.nii", tmp_path / "out.nii", contrast=Contrast.T1W, template=files, raw=None)
+    arguments = {"method": "template", "contrast": Contrast.T1W, "template": files, "model": "", "raw": None}
+    strip(tmp_path / "image.nii", tmp_path / "out.nii", **arguments)
     found = ants.image_read(str(tmp_path / "out.nii"))
     true = ants.resample_image(brain, (2.0, 2.0, 4.0), use_voxels=False, interp_type=1)
     assert dice(found.numpy() > 0, true.numpy() > 0.5) > 0.97
