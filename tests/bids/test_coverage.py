@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofill.bids.coverage import MeasurementCache, Row, cover, read_coverage, read_session, write_coverage
+from gliofill.bids.coverage import Row, cover, read_coverage, read_session, write_coverage
+from gliofill.bids.measurements import MeasurementCache
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.dataset import Dataset, Scan, Session
 from gliofill.errors import GliofillError

@@ -1,9 +1,7 @@
 """Which contrast of which session is there, is missing or is unusable, and what will be done about it."""
 
 import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -14,10 +12,9 @@ from gliofill.bids.scan import explain_choice
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.dataset import Dataset, Scan, Session
 from gliofill.errors import GliofillError
-from gliofill.images import whole_file, write_json, write_text
+from gliofill.images import whole_file, write_json
 from gliofill.quality.cohort import outlier_limits
-from gliofill.quality.measurement import VERSION
-from gliofill.quality.usability import Measurement, judge, measure
+from gliofill.quality.usability import Measurement, judge
 from gliofill.quality.verdict import CODES, Verdict
 from gliofill.settings import UsabilitySettings
 
@@ -73,68 +70,6 @@ class Row:
     def folder(self) -> str:
         """Path of the session below a BIDS root."""
         return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
-
-
-class MeasurementCache:
-    """Measurements of images by path, size and time of change, so that a second run reads no image twice.
-
-    Parameters
-    ----------
-    file
-        JSON file; a damaged one counts as empty, and so does one of a version that measured in another way.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        try:
-            stored = json.loads(file.read_text(encoding="utf-8"))
-            self._known: dict[str, dict] = stored["images"] if stored["version"] == VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            self._known = {}
-
-    def measure(self, path: Path) -> Measurement:
-        """Return the measurement of an image, from the cache if the file has not changed."""
-        stat = path.stat()
-        stamp = [stat.st_size, stat.st_mtime_ns]
-        known = self._known.get(str(path))
-        if known and known["stamp"] == stamp:
-            return Measurement.from_mapping(known["measurement"])
-        measurement = measure(path)
-        self._known[str(path)] = {"stamp": stamp, "measurement": measurement.as_mapping()}
-        return measurement
-
-    def save(self) -> None:
-        """Write the cache."""
-        write_text(self.file, json.dumps({"version": VERSION, "images": self._known}))
-
-
-def measure_all(
-    paths: Iterable[Path], cache: MeasurementCache, *, threads: int, advance: Callable[[], None]
-) -> dict[Path, Measurement]:
-    """Measure images in parallel.
-
-    Parameters
-    ----------
-    paths
-        Images.
-    cache
-        Is asked first, and learns.
-    threads
-        Images read at a time; unpacking releases Python's lock.
-    advance
-        Called once per image.
-    """
-
-    def one(path: Path) -> tuple[Path, Measurement]:
-        try:
-            measurement = cache.measure(path)
-        except OSError as error:
-            measurement = Measurement(error=error.strerror or str(error))
-        advance()
-        return path, measurement
-
-    with ThreadPoolExecutor(threads) as pool:
-        return dict(pool.map(one, paths))
 
 
 def cover(

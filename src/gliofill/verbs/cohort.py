@@ -44,10 +44,11 @@ def scan(arguments: argparse.Namespace) -> int:
 
 def coverage(arguments: argparse.Namespace) -> int:
     """Measure every candidate image and write the coverage table."""
-    from gliofill.bids.coverage import MeasurementCache, cover, judge_scans, measure_all, write_coverage
+    from gliofill.bids.coverage import cover, judge_scans, write_coverage
     from gliofill.bids.decisions import Decisions, read_decisions
     from gliofill.bids.derivatives import COVERAGE, QUALITY
     from gliofill.bids.description import check_output, write_description
+    from gliofill.bids.measurements import MeasurementCache, measure_all
     from gliofill.bids.quality_table import write_quality
     from gliofill.bids.scan import scan_dataset
     from gliofill.settings import UsabilitySettings
