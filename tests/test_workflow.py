@@ -254,6 +254,16 @@ def test_nothing_is_left_of_temporary_files(output: Path) -> None:
     assert not list(output.rglob(".tmp-*")) and not list((output / ".gliofill").glob("work/*"))
 
 
+def test_every_file_of_the_run_is_vouched_for(output: Path) -> None:
+    run = run_gliofill("verify", str(output))
+    assert run.returncode == 0, run.stdout + run.stderr
+    content = json.loads(run_gliofill("verify", "--json", str(output)).stdout)
+    vouched = content["files"]
+    images = len(list(output.glob("sub-*/anat/*.nii.gz")))
+    # an image has a sidecar; there are transforms, pages, pictures, tables beside them
+    assert vouched > 2 * images > 60 and content["findings"] == [] and content["foreign"] == []
+
+
 def test_installed_wheel_gives_the_same_bytes_from_another_folder_with_fewer_cores(
     installed: Path, bids: Path, output: Path, tmp_path: Path
 ) -> None:
@@ -287,6 +297,20 @@ def test_second_run_does_nothing_and_one_changed_image_reruns_its_session_alone(
         line for line in (changed.stdout + changed.stderr).splitlines() if "output:" in line and "contrasts_qc" in line
     ]
     assert len(redone) == 1 and "sub-01" in redone[0]
+
+
+def test_a_damaged_image_is_found_and_its_session_alone_is_made_again(bids: Path, output: Path) -> None:
+    name = derivatives.imputed("sub-02", Contrast.FLAIR)
+    content = bytearray((output / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (output / name).write_bytes(content)
+    run = run_gliofill("verify", "--repair", str(output))
+    assert run.returncode == 1 and run.stdout.startswith(f"{name}: ") and "\n2 files removed" in run.stdout
+    dry = run_snakemake("--configfile", str(bids.parent / "config.yaml"), "--dry-run")
+    text = dry.stdout + dry.stderr
+    planned = {line.split()[0]: line.split()[-1] for line in text.split("Job stats:")[-1].splitlines() if line.strip()}
+    assert planned["impute"] == "1" and planned["report"] == "1" and "preprocess" not in planned
+    assert f"output: {derivatives.imputed_qc('sub-02', Contrast.FLAIR)}" in text
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from gliofill import __version__
 from gliofill.errors import GliofillError
-from gliofill.verbs import audit, cohort, fetching, learning
+from gliofill.verbs import audit, cohort, fetching, learning, verification
 
 Verb = Callable[[argparse.Namespace], int]
 
 VERBS: dict[str, Verb] = {
-    verb.__name__.replace("_", "-"): verb for verb in (*cohort.VERBS, *audit.VERBS, *learning.VERBS, *fetching.VERBS)
+    verb.__name__.replace("_", "-"): verb
+    for verb in (*cohort.VERBS, *verification.VERBS, *audit.VERBS, *learning.VERBS, *fetching.VERBS)
 }
 
 
@@ -60,6 +61,7 @@ def make_verb_parser() -> argparse.ArgumentParser:
         add[name] = verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__)
         add[name].set_defaults(run=verb)
     cohort.add_arguments(add)
+    verification.add_arguments(add)
     audit.add_arguments(add)
     learning.add_arguments(add)
     fetching.add_arguments(add)

@@ -8,6 +8,7 @@ from gliofill import __version__
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import read_session
 from gliofill.bids.origin import acquired_spacing_mm
+from gliofill.bids.records import write_record
 from gliofill.bids.review import Outcome, read_manifest, review_session
 from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.errors import GliofillError
@@ -78,7 +79,7 @@ def fill(
     else:
         _remove_earlier(into, folder, target)
         record |= _gap(source) if is_planned else {"status": "gap", "reason": f"not asked for: {outcome.reason}"}
-    write_json(into / derivatives.imputed_qc(folder, target), record)
+    write_record(into / derivatives.imputed_qc(folder, target), record)
     return record
 
 
@@ -143,6 +144,7 @@ def _synthesise(
         "TrainingDataAttribution": list(model.metadata.get("attribution", ())),
         "Domain": domain,
         "files": {file: sha256(into / file) for file in files},
+        "sidecars": {file: sha256(into / file) for file in map(derivatives.sidecar, files)},
     }
 
 

@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from gliofill.errors import GliofillError
 
+#: how the names of files begin that are not yet whole
+TEMPORARY = ".tmp-"
+
 
 def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Read a 3-D image.
@@ -113,7 +116,7 @@ def spacing_mm(affine: ArrayLike) -> NDArray[np.float64]:
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`, and rename it to `path` if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{path.name}", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=f"-{path.name}", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

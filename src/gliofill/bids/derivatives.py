@@ -25,6 +25,7 @@ INDEX = "index.html"
 SCORES = "desc-contrasts_scores.tsv"
 #: whom to cite for what a run did
 CITATION = "logs/CITATION.md"
+CITATION_FILES = (CITATION, "logs/CITATION.bib")
 #: scripts that the session pages share
 PAGE_ASSETS = "report"
 

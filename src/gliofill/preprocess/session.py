@@ -14,6 +14,7 @@ from gliofill import __version__
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row
 from gliofill.bids.given import source_uri
+from gliofill.bids.records import write_record
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import read_image, sha256, write_image, write_json
@@ -58,7 +59,7 @@ def preprocess_session(
         else:
             manifest = _Publisher(plan, settings, bids_dir, output_dir, scratch, failures).publish()
     _remove_stale(output_dir, folder, manifest)
-    write_json(output_dir / derivatives.session_qc(folder), manifest)
+    write_record(output_dir / derivatives.session_qc(folder), manifest)
     return manifest
 
 
@@ -165,7 +166,7 @@ class _Publisher:
             "source": source,
             **tool,
             "volume_mL": round(float(masks[derivatives.SPACE].sum()) / 1000, 1),
-            "files": self._checksums(*names),
+            **self._checksums(*names),
         }
 
     def _mask_model(self) -> str:
@@ -190,7 +191,7 @@ class _Publisher:
         entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
         if scores.is_file():
             entry["registration"] = _read_scores(scores)
-        return {**entry, "files": self._checksums(*names)}
+        return {**entry, **self._checksums(*names)}
 
     def _description(self, contrast: Contrast, space: OutputSpace) -> str:
         steps = ["bias-corrected (N4)"] if self.settings.bias_correction else []
@@ -229,7 +230,7 @@ class _Publisher:
             "status": "ok",
             "source": source,
             "grid": str(self.plan.lesion.contrast),
-            "files": self._checksums(*names),
+            **self._checksums(*names),
         }
 
     def _source(self, path: Path) -> str:
@@ -239,8 +240,13 @@ class _Publisher:
         content = {"SpatialReference": space.reference, **content}
         write_json(self.output_dir / derivatives.sidecar(image), content)
 
-    def _checksums(self, *names: str) -> dict[str, str]:
-        return {name: sha256(self.output_dir / name) for name in names}
+    def _checksums(self, *names: str) -> dict[str, dict[str, str]]:
+        """Return the checksums of images and transforms, and those of the images' sidecars."""
+        sidecars = [derivatives.sidecar(name) for name in names if name.endswith(".nii.gz")]
+        return {
+            "files": {name: sha256(self.output_dir / name) for name in names},
+            "sidecars": {name: sha256(self.output_dir / name) for name in sidecars},
+        }
 
 
 def _read_scores(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.records import note_checksums, with_dictionary
 from gliofill.contrasts import Contrast
 from gliofill.images import write_text
 from gliofill.report.cohort_methods import write_citation
@@ -101,6 +102,7 @@ def write_cohort_page(output_dir: Path) -> Path:
     )
     path = output_dir / derivatives.INDEX
     write_text(path, page)
+    note_checksums(output_dir, "report", [path, *with_dictionary(derivatives.SCORES), *derivatives.CITATION_FILES])
     return path
 
 

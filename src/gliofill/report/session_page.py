@@ -7,6 +7,7 @@ from typing import Any
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.records import note_checksums
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.images import write_text
 from gliofill.quality.verdict import CODES
@@ -124,6 +125,7 @@ def write_session_page(
     )
     path = output_dir / derivatives.session_page(folder)
     write_text(path, page)
+    note_checksums(output_dir, folder, [path, volumes])
     return path
 
 

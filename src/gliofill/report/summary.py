@@ -10,6 +10,7 @@ import pandas as pd
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage, read_session
+from gliofill.bids.records import note_checksums, with_dictionary
 from gliofill.bids.review import NOT_FINISHED, Outcome, read_manifest, review_session
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
@@ -88,6 +89,8 @@ class Summary:
             pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)).to_csv(temporary, sep="\t", index=False)
         dictionary = {name: {"Description": text} for name, text in FAILURE_COLUMNS.items()}
         write_json((output_dir / derivatives.FAILURES).with_suffix(".json"), dictionary)
+        tables = (*with_dictionary(derivatives.COMPLETE), *with_dictionary(derivatives.FAILURES))
+        note_checksums(output_dir, "status", tables)
 
 
 def summarise(output_dir: Path) -> Summary:

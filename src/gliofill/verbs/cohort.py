@@ -50,6 +50,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     from gliofill.bids.description import check_output, write_description
     from gliofill.bids.measurements import MeasurementCache, measure_all
     from gliofill.bids.quality_table import write_quality
+    from gliofill.bids.records import note_checksums, with_dictionary
     from gliofill.bids.scan import scan_dataset
     from gliofill.settings import UsabilitySettings
     from gliofill.terminal import progress
@@ -78,6 +79,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     write_description(arguments.bids_dir, arguments.output_dir, dict(arguments.derivatives))
     write_quality(arguments.output_dir / QUALITY, dataset, measurements, judge_scans(dataset, measurements, settings))
     write_coverage(arguments.output_dir / COVERAGE, rows)
+    note_checksums(arguments.output_dir, "coverage", (*with_dictionary(COVERAGE), *with_dictionary(QUALITY)))
     for left_out in dataset.unrecognised:
         print(f"not used: {left_out.path.relative_to(dataset.root)}: {left_out.reason}")
     return 0
@@ -110,12 +112,14 @@ def preprocess(arguments: argparse.Namespace) -> int:
 def review(arguments: argparse.Namespace) -> int:
     """Write what becomes of every contrast after the verdicts on the preprocessed images."""
     from gliofill.bids.derivatives import REVIEW
+    from gliofill.bids.records import note_checksums, with_dictionary
     from gliofill.bids.review import remove_unplanned, review_cohort, write_review
 
     outcomes = list(review_cohort(arguments.output_dir))
     for file in remove_unplanned(arguments.output_dir, outcomes):
         print(f"removed: {file}: the acquired image is used again, or nothing can be synthesised")
     write_review(arguments.output_dir / REVIEW, outcomes)
+    note_checksums(arguments.output_dir, "review", with_dictionary(REVIEW))
     for outcome in outcomes:
         if outcome.code != "n/a":
             print(f"{outcome.folder} {outcome.contrast}: {outcome.status}, {outcome.action}: {outcome.reason}")

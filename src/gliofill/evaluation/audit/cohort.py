@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from gliofill.bids import derivatives
+from gliofill.bids.records import note_checksums, with_dictionary
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
 from gliofill.evaluation.audit import tables
-from gliofill.evaluation.audit.picture import draw_audited, remove_pictures
+from gliofill.evaluation.audit.picture import draw_audited, pictures, remove_pictures
 from gliofill.evaluation.audit.sample import draw_sample
 from gliofill.evaluation.audit.session import MODEL, Audited, Voxels, audit_session
 from gliofill.evaluation.floors import sample_voxels
@@ -90,6 +91,8 @@ def audit_task(
         raise GliofillError(f"{task.name}: all {len(sessions)} sessions failed; {sessions[0]['reason']}")
     for name, rows in ((derivatives.AUDIT_METRICS, metrics), (derivatives.AUDIT_SESSIONS, sessions)):
         tables.write(output_dir / derivatives.audit_part(task, name), tables.frame_of(name, rows))
+    parts = [derivatives.audit_part(task, name) for name in (derivatives.AUDIT_METRICS, derivatives.AUDIT_SESSIONS)]
+    note_checksums(output_dir, f"audit-{task.name}", [*parts, *pictures(output_dir, task)], anew=True)
 
 
 def write_tables(output_dir: Path, tasks: Sequence[Task], *, log: Log = print) -> None:
@@ -111,6 +114,7 @@ def write_tables(output_dir: Path, tasks: Sequence[Task], *, log: Log = print) -
         (derivatives.AUDIT_SUMMARY, tables.summarise(metrics)),
     ):
         tables.write(output_dir / name, frame, notes)
+        note_checksums(output_dir, "audit", with_dictionary(name))
     for note in notes:
         log(note)
 

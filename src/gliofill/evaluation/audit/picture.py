@@ -34,5 +34,10 @@ def draw_audited(output_dir: Path, folder: str, panel: Panel, *, task: Task) -> 
 
 def remove_pictures(output_dir: Path, task: Task) -> None:
     """Remove the pictures of an earlier audit, whose sample may have been another."""
-    for path in output_dir.glob(f"sub-*/figures/*_desc-audit{task.target}_panels.*"):
+    for path in pictures(output_dir, task):
         path.unlink()
+
+
+def pictures(output_dir: Path, task: Task) -> list[Path]:
+    """Return the pictures of the audit of a task, and what lies beside them."""
+    return sorted(output_dir.glob(f"sub-*/figures/*_desc-audit{task.target}_panels.*"))

@@ -1,0 +1,119 @@
+"""What records and notes say that an output folder holds: files, their checksums, and what makes them again."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gliofill.bids import derivatives
+from gliofill.bids.records import NOTES, read_record
+from gliofill.errors import GliofillError
+from gliofill.images import read_json
+from gliofill.verification.findings import Finding
+
+#: of the records that lie beside images
+RECORD_ENDING = "_qc.json"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a record says of one file.
+
+    Attributes
+    ----------
+    file
+        Relative to the output folder.
+    sha256
+        Checksum from when it was written.
+    remove
+        What is to be removed beside it, so that the workflow makes it again.
+    """
+
+    file: str
+    sha256: str
+    remove: tuple[str, ...]
+
+
+@dataclass
+class Claims:
+    """All claims of an output folder, and what is wrong with the records themselves.
+
+    Attributes
+    ----------
+    by_file
+        Claims by file.
+    records
+        Content of the records that are sound, by their name.
+    findings
+        Records that are not.
+    """
+
+    by_file: dict[str, Claim]
+    records: dict[str, dict[str, Any]]
+    findings: list[Finding]
+
+
+def read_claims(output_dir: Path, files: list[str]) -> Claims:
+    """Read every record among the files of an output folder, and every note.
+
+    Parameters
+    ----------
+    output_dir
+        Derivatives.
+    files
+        What lies there, relative to it.
+    """
+    claims = Claims({}, {}, [])
+    names = [name for name in files if name.endswith(RECORD_ENDING)]
+    names += [f"{NOTES}/{path.name}" for path in sorted((output_dir / NOTES).glob("*.json"))]
+    for name in names:
+        try:
+            content = read_record(output_dir / name)
+            listed = list(_files(content))
+        except (GliofillError, AttributeError, TypeError, ValueError) as error:
+            problem = str(error).partition(f"{output_dir / name}: ")[2] or "is not a record"
+            claims.findings.append(Finding(name, problem, remove=(name, *_outputs(output_dir, name))))
+            continue
+        claims.records[name] = content
+        remove = tuple(file for file, _ in listed) if name.startswith(NOTES) else (name,)
+        claims.by_file |= {file: Claim(file, checksum, remove) for file, checksum in listed}
+    claims.findings += _model_findings(output_dir, claims)
+    return claims
+
+
+def _files(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield file and checksum of all that a record vouches for."""
+    parts = [record, *record.get("Contrasts", {}).values()]
+    parts += [record.get(part, {}) for part in ("BrainMask", "Lesion")]
+    for part in parts:
+        for kind in ("files", "sidecars"):
+            yield from part.get(kind, {}).items()
+
+
+def _outputs(output_dir: Path, note: str) -> tuple[str, ...]:
+    """Return what a damaged note of a session or a verb stood for, as far as its name tells."""
+    if not note.startswith(NOTES):
+        return ()
+    group = Path(note).stem
+    outputs = {
+        "coverage": (derivatives.COVERAGE, derivatives.QUALITY),
+        "review": (derivatives.REVIEW,),
+        "status": (derivatives.COMPLETE, derivatives.FAILURES),
+        "report": (derivatives.INDEX, derivatives.SCORES, derivatives.CITATION),
+        "audit": (derivatives.AUDIT_METRICS, derivatives.AUDIT_SUMMARY, derivatives.AUDIT_SESSIONS),
+    }.get(group)
+    if group.startswith("audit-"):
+        parts = (output_dir / ".gliofill" / "audit" / group.removeprefix("audit-")).glob("*.tsv")
+        outputs = tuple(path.relative_to(output_dir).as_posix() for path in parts)
+    return outputs or (f"{group}.html",)
+
+
+def _model_findings(output_dir: Path, claims: Claims) -> Iterator[Finding]:
+    """Add the weights of the models that were trained in the folder; yield descriptions that cannot be read."""
+    for path in sorted(output_dir.glob("experiment/models/*/*/*/model.json")):
+        name = path.relative_to(output_dir).as_posix()
+        weights = str(Path(name).with_name("weights.safetensors"))
+        try:
+            claims.by_file[weights] = Claim(weights, str(read_json(path)["weights_sha256"]), (name,))
+        except (GliofillError, KeyError):
+            yield Finding(name, "cannot be read as the description of a model", remove=(name,))
