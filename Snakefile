@@ -43,7 +43,12 @@ onstart:
         workflow.scheduler.keepgoing = False
 
 
+onsuccess:
+    remove_leftovers(SETTINGS.output_dir, [WORK_DIR], temporary=False)
+
+
 onerror:
+    remove_leftovers(SETTINGS.output_dir, [WORK_DIR], temporary=True)
     shell(
         f"test ! -f {derivatives.COVERAGE} || "
         "(gliofill status --write --no-verdict . && gliofill report . >logs/report.log 2>&1)"

@@ -123,7 +123,8 @@ class Cohort:
         self.folder, self.sessions = folder, sessions
         self.raw, self.output = folder / "raw", folder / "out"
         make_cohort(self.raw, sessions)
-        config = {"bids_dir": str(self.raw), "output_dir": str(self.output), "threads": {"coverage": int(CORES)}}
+        config = {"bids_dir": str(self.raw), "output_dir": str(self.output), "check_space": False}
+        config["threads"] = {"coverage": int(CORES)}
         # one job, however large the cohort is
         config["audit"] = {"sessions": 0}
         config["usability"] = ANY_IMAGE

@@ -6,10 +6,9 @@ The images are stripped already, and the network is a tiny one without training;
 import json
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from nilearn.datasets import load_mni152_template
 
 from gliofill.contrasts import find_task
 from gliofill.images import write_image, write_json
@@ -19,8 +18,7 @@ from gliofill.learning.generator import Generator
 from gliofill.learning.recipe import Recipe
 from gliofill.quality.similarity import LinearMapping
 
-#: one voxel in eight millimetres
-SPACING_MM = 8.0
+SPACING_MM = 5
 LENIENT = {"max_pixel_mm": 10.0, "max_spacing_mm": 10.0} | dict.fromkeys(
     ("max_noise", "max_cut", "max_wrap", "max_stripes", "max_slice_drop", "max_saturation"), 1.0
 )
@@ -59,8 +57,8 @@ def make_model(folder: Path) -> Path:
 
 
 def _write_brain(path: Path, *, seed: int) -> None:
-    grid = (np.indices((24, 28, 22)) - np.array([11.5, 13.5, 10.5])[:, None, None, None]) * SPACING_MM
-    brain = (grid**2 / np.array([65.0, 82.0, 58.0])[:, None, None, None] ** 2).sum(axis=0) <= 1
-    texture = gaussian_filter(np.random.default_rng(seed).normal(size=brain.shape), 1.5) * 600 + 600
-    affine = nib.affines.from_matvec(np.diag([SPACING_MM] * 3), -SPACING_MM * np.array([11.5, 13.5, 10.5]))
-    write_image(path, np.where(brain, np.clip(texture, 50, None), 0), affine)
+    """Write the brain of the template, coarse and with the contrast of a T2w."""
+    template = load_mni152_template(resolution=SPACING_MM)
+    brain = template.get_fdata() / template.get_fdata().max()
+    noise = np.random.default_rng(seed).random(brain.shape)
+    write_image(path, np.where(brain > 0.05, 1200 - 1000 * brain + noise, 0), template.affine, dtype="int16")

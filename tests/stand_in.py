@@ -3,7 +3,6 @@
 The verbs that work on the whole cohort are the real ones.
 """
 
-import json
 import os
 import sys
 import time
@@ -11,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gliofill.bids import derivatives
+from gliofill.bids.records import note_checksums, write_record
 from gliofill.contrasts import Contrast
+from gliofill.images import write_text
+from gliofill.processes import cleaning_up
 
 OK: dict[str, Any] = {"status": "ok", "reason": ""}
 
@@ -19,17 +21,15 @@ OK: dict[str, Any] = {"status": "ok", "reason": ""}
 def leave_records(output: Path, verb: str, folder: str, contrast: str = "") -> None:
     """Write what a job of the verbs preprocess, impute or report leaves of a session."""
     if verb == "preprocess":
-        _write(output / derivatives.session_qc(folder), {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)})
+        manifest = {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)}
+        write_record(output / derivatives.session_qc(folder), manifest)
     elif verb == "impute":
-        _write(output / derivatives.imputed_qc(folder, Contrast(contrast)), OK)
+        write_record(output / derivatives.imputed_qc(folder, Contrast(contrast)), OK)
     else:
-        for name in (derivatives.session_page(folder), derivatives.montage(folder), derivatives.viewer_volumes(folder)):
-            _write(output / name, {})
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+        names = (derivatives.session_page(folder), derivatives.montage(folder), derivatives.viewer_volumes(folder))
+        for name in names:
+            write_text(output / name, "{}")
+        note_checksums(output, folder, names, anew=True)
 
 
 def _main(verb: str, words: list[str]) -> int:
@@ -56,9 +56,10 @@ def _fail(folder: str) -> int:
     from gliofill.verbs.cohort import verdict
 
     contrasts = {str(contrast): {"status": "failed", "reason": "broken on purpose"} for contrast in Contrast}
-    _write(Path.cwd() / derivatives.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
+    write_record(Path.cwd() / derivatives.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
     return verdict({f"{folder} {name}": entry for name, entry in contrasts.items()})
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1], sys.argv[2:]))
+    with cleaning_up():
+        sys.exit(_main(sys.argv[1], sys.argv[2:]))

@@ -1,7 +1,6 @@
 """The BIDS-App command."""
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,13 +38,11 @@ def test_snakemake_starts_in_the_output_folder_where_the_current_one_is_read_onl
     monkeypatch.delenv("GLIOFILL_START", raising=False)
     started: list[tuple[Path, str]] = []
 
-    def record(
-        command: list[str], *, cwd: Path, env: dict[str, str], **_: object
-    ) -> subprocess.CompletedProcess[bytes]:
-        started.append((cwd, env["GLIOFILL_START"]))
-        return subprocess.CompletedProcess(command, 0)
+    def record(command: list[str], environment: dict[str, str], folder: Path) -> int:
+        started.append((folder, environment["GLIOFILL_START"]))
+        return 0
 
-    monkeypatch.setattr("gliofill.runner.subprocess.run", record)
+    monkeypatch.setattr("gliofill.runner._become", record)
     for is_writable in (True, False):
         monkeypatch.setattr("gliofill.runner.os.access", lambda path, mode, answer=is_writable: answer)
         assert run_app([str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]) == 0
@@ -60,11 +57,11 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.chdir(tmp_path)
     commands: list[list[str]] = []
 
-    def record(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+    def record(command: list[str], *_: object) -> int:
         commands.append(command)
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
-    monkeypatch.setattr("gliofill.runner.subprocess.run", record)
+    monkeypatch.setattr("gliofill.runner._become", record)
     return commands
 
 
@@ -132,14 +129,14 @@ def test_a_user_without_a_name_gets_one(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "bids" / "sub-01").mkdir(parents=True)
     seen: list[dict[str, str]] = []
 
-    def record(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[bytes]:
-        seen.append(env)
-        return subprocess.CompletedProcess(command, 0)
+    def record(_command: list[str], environment: dict[str, str], _folder: Path) -> int:
+        seen.append(environment)
+        return 0
 
     def nameless() -> str:
         raise KeyError("getpwuid(): uid not found: 12345")
 
-    monkeypatch.setattr("gliofill.runner.subprocess.run", record)
+    monkeypatch.setattr("gliofill.runner._become", record)
     monkeypatch.setattr("gliofill.runner.getpass.getuser", nameless)
     assert run_app([str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]) == 0
     assert seen[0]["USER"].startswith("uid-")

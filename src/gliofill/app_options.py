@@ -20,7 +20,7 @@ exit codes:
   1  something failed: failures.tsv in OUTPUT_DIR lists it with its log; the rest is complete, or
      not reached with --stop-on-first-crash
   2  wrong usage, configuration or input; nothing was started
-  130, 143  stopped by Ctrl-C or SIGTERM; the same command goes on where it was
+  other than 0 also after Ctrl-C or SIGTERM; the same command goes on where it was
 
 What follows -- goes to Snakemake. Verbs of their own: gliofill --help
 """

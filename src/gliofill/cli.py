@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gliofill import __version__
-from gliofill.errors import GliofillError
+from gliofill.disk import explain_disk
+from gliofill.errors import DiskError, GliofillError
+from gliofill.processes import cleaning_up
 from gliofill.verbs import audit, cohort, fetching, learning, verification
 
 Verb = Callable[[argparse.Namespace], int]
@@ -30,16 +32,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_app(words)
         arguments = make_verb_parser().parse_args(words)
         verb: Verb = arguments.run
-        return verb(arguments)
+        with cleaning_up():
+            return verb(arguments)
     except GliofillError as error:
         print(f"gliofill: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("gliofill: stopped", file=sys.stderr)
-        return 130
+    except DiskError as error:
+        print(f"gliofill: {error}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of a pipe has gone, as in "gliofill scan … | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        problem = explain_disk(error)
+        if problem is None:
+            raise
+        print(f"gliofill: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("gliofill: stopped", file=sys.stderr)
+        return 130
 
 
 def _check_first_word(words: Sequence[str]) -> None:

@@ -4,16 +4,17 @@ import argparse
 import difflib
 import getpass
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from gliofill import __version__
 from gliofill.app_options import make_config, read_app_options
 from gliofill.bids.description import check_output
 from gliofill.bids.given import check_datasets
 from gliofill.errors import GliofillError
+from gliofill.holding import check_free, hold
 from gliofill.images import read_json, write_json
 from gliofill.report_only import report_cohort, report_only
 from gliofill.settings import Settings, parse_config, share_folder
@@ -32,6 +33,7 @@ def run_app(words: Sequence[str]) -> int:
     if not options.bids_dir.is_dir():
         raise GliofillError(f"{options.bids_dir}: no such folder")
     if options.level == "group":
+        check_free(options.output_dir.resolve())
         return report_cohort(options.output_dir.resolve())
     config = make_config(options)
     settings = parse_config(config)
@@ -39,10 +41,10 @@ def run_app(words: Sequence[str]) -> int:
     _check_participants(settings)
     check_datasets(settings.preprocess.derivatives)
     if options.report_only:
+        check_free(settings.output_dir)
         return report_only(settings, workers=options.cores or os.cpu_count() or 1, dry_run=options.dry_run)
     _tell_of_other_version(settings.output_dir)
-    file = settings.output_dir / ".gliofill" / "config.json"
-    write_json(file, config)
+    file = _hold(settings, config, is_looking="--unlock" in rest or options.dry_run, is_local=not options.profile)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(share_folder() / "Snakefile")]
     command += ["--configfile", str(file), *_limits(options)]
     command += [] if settings.stop_on_first_crash else ["--keep-going"]
@@ -54,7 +56,34 @@ def run_app(words: Sequence[str]) -> int:
         environment["USER"] = f"uid-{os.getuid()}"
     # Snakemake keeps its log where it is started, which in a container may be read-only
     folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else settings.output_dir
-    return subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False).returncode
+    return _become(command, environment, folder)
+
+
+def _hold(settings: Settings, config: Mapping[str, Any], *, is_looking: bool, is_local: bool) -> Path:
+    """Hold the output folder for a run, which a dry run does not, and write the configuration there.
+
+    Raises
+    ------
+    GliofillError
+        If another run holds it.
+    """
+    name = "config.json"
+    if is_looking:
+        name = "config-dry-run.json"  # a run may be at work with its own
+    elif found := hold(settings.output_dir, is_local=is_local, work_dir=settings.scratch):
+        print(f"gliofill: {found}", file=sys.stderr)
+    file = settings.output_dir / ".gliofill" / name
+    write_json(file, config)
+    return file
+
+
+def _become(command: list[str], environment: Mapping[str, str], folder: Path) -> NoReturn:
+    """Go on as another program, so that it gets the signals that are meant for this one."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(folder)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno() if sys.stdin else 0)
+    os.execve(command[0], command, environment)
 
 
 def _check_participants(settings: Settings) -> None:

@@ -174,6 +174,7 @@ class Settings:
     bids_filter: Mapping[str, Any] = field(default_factory=dict)
     review_table: Path | None = None
     stop_on_first_crash: bool = False
+    check_space: bool = True
     usability: UsabilitySettings = field(default_factory=UsabilitySettings)
     preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
     impute: ImputeSettings = field(default_factory=ImputeSettings)
@@ -183,6 +184,11 @@ class Settings:
     tune: TuneSettings = TuneSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     threads: ThreadSettings = ThreadSettings()
+
+    @property
+    def scratch(self) -> str:
+        """Absolute path of `work_dir`; empty for a hidden folder in the output folder."""
+        return self.work_dir and str(Path(self.work_dir).expanduser().resolve())
 
 
 def share_folder() -> Path:

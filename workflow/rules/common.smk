@@ -1,8 +1,11 @@
 """The configuration, checked, and what the rules ask of it."""
 
+import atexit
 import json
 import os
+import re
 import shlex
+import sys
 from pathlib import Path
 
 import psutil
@@ -14,18 +17,51 @@ from gliofill.bids.decisions import Decisions, read_decisions
 from gliofill.bids.description import check_output
 from gliofill.bids.given import check_datasets, find_given
 from gliofill.bids.review import read_late_fillings
+from gliofill.bids.room import check_room
 from gliofill.bids.state import record_dataset_state
 from gliofill.bids.worklist import read_worklist
 from gliofill.contrasts import TASKS, Contrast, find_task, task_filling
 from gliofill.errors import GliofillError
+from gliofill.holding import hold, release, remove_leftovers, unlock
 from gliofill.images import sha256
 from gliofill.learning.recipe import VARIANTS
 from gliofill.models import model_checksum
 from gliofill.options import STOP
+from gliofill.processes import RUN, ProcessIdentity
 from gliofill.settings import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
 START = Path(os.environ.setdefault("GLIOFILL_START", os.getcwd()))
+
+#: options with which Snakemake only looks at a run
+LOOKS = {
+    f"--{name}"
+    for name in "dry-run dryrun lint summary detailed-summary dag rulegraph filegraph report".split()
+}
+
+
+def only_looks(words):
+    """Tell whether Snakemake was asked for something else than a run."""
+    return any(w in LOOKS or re.fullmatch("-[A-Za-z]*n[A-Za-z]*", w) for w in words)
+
+
+def hold_output():
+    """Hold the output folder until this process ends; its steps on this machine end with it."""
+    os.environ.pop(RUN, None)
+    if "--unlock" in sys.argv:
+        unlock(SETTINGS.output_dir)
+    elif not only_looks(sys.argv[1:]):
+        is_local = workflow.resource_settings.nodes is None
+        found = hold(SETTINGS.output_dir, is_local=is_local, work_dir=SETTINGS.scratch)
+        atexit.register(release, SETTINGS.output_dir)
+        if found:
+            print(f"gliofill: {found}", file=sys.stderr)
+        cores = workflow.resource_settings.cores or 1
+        jobs = max(1, cores // SETTINGS.threads.preprocess) if is_local else 0
+        check_room(SETTINGS, side_by_side=jobs)
+        if is_local:
+            os.environ[RUN] = str(ProcessIdentity.own())
+
 
 try:
     SETTINGS = parse_config(config, START)
@@ -55,6 +91,7 @@ try:
         )
     # jobs parse this file too; only the first parse looks at the dataset
     if workflow.is_main_process:
+        hold_output()
         check_datasets(SETTINGS.preprocess.derivatives)
         record_dataset_state(SETTINGS.bids_dir, SETTINGS.output_dir)
 except GliofillError as error:
@@ -103,7 +140,7 @@ REVIEW_TABLE = (
 )
 #: changes when the table's content does, not when it is touched
 DECISIONS_STATE = sha256(SETTINGS.review_table) if SETTINGS.review_table else ""
-WORK_DIR = SETTINGS.work_dir and str(Path(SETTINGS.work_dir).expanduser().resolve())
+WORK_DIR = SETTINGS.scratch
 
 
 wildcard_constraints:

@@ -16,7 +16,9 @@ from gliofill.bids.coverage import Row
 from gliofill.bids.given import source_uri
 from gliofill.bids.records import write_record
 from gliofill.contrasts import Contrast
-from gliofill.errors import GliofillError
+from gliofill.disk import disk_problem
+from gliofill.errors import DiskError, GliofillError
+from gliofill.holding import remove_temporary
 from gliofill.images import read_image, sha256, write_image, write_json
 from gliofill.preprocess.plan import SessionPlan, plan_session
 from gliofill.preprocess.spaces import OutputSpace, output_spaces
@@ -50,10 +52,11 @@ def preprocess_session(
         The manifest, also written as `derivatives.session_qc`.
     """
     folder = rows[0].folder
+    remove_temporary(output_dir / folder / "anat")  # of an attempt that was killed
     with scratch_folder(work_dir / folder.replace("/", "_")) as scratch:
         try:
             plan = plan_session(bids_dir, rows, settings)
-            failures = run(build(plan, settings, scratch), scratch, threads=threads)
+            failures = _run(plan, settings, scratch, threads=threads)
         except GliofillError as error:
             manifest = _failed_manifest(rows, str(error))
         else:
@@ -61,6 +64,26 @@ def preprocess_session(
     _remove_stale(output_dir, folder, manifest)
     write_record(output_dir / derivatives.session_qc(folder), manifest)
     return manifest
+
+
+def _run(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, threads: int) -> list[NodeFailure]:
+    """Run the steps of a session.
+
+    Raises
+    ------
+    DiskError
+        If the disk failed: the session is not at fault, nothing is recorded, and the next run tries again.
+    """
+    try:
+        failures = run(build(plan, settings, scratch), scratch, threads=threads)
+    except (RuntimeError, OSError) as error:  # where there is no disk, nipype cannot tell which step failed
+        if problem := disk_problem(str(error), scratch):
+            raise DiskError(problem) from error
+        raise
+    for failure in failures:
+        if problem := disk_problem(failure.message, scratch):
+            raise DiskError(problem)
+    return failures
 
 
 @contextmanager

@@ -1,15 +1,20 @@
 """The wiring of one session: a flat nipype workflow, a few nodes per contrast."""
 
 import os
+import signal
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nipype import Node, Workflow, config, logging
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer
 
 from gliofill.contrasts import Contrast
 from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, Strip, Take
 from gliofill.preprocess.plan import SessionPlan
+from gliofill.processes import end_with_parent
 from gliofill.settings import PreprocessSettings
 
 # One thread per step: the result does not depend on the cores that a session gets, and contrasts run side by side
@@ -134,6 +139,21 @@ def _configure(scratch: Path) -> None:
     logging.update_logging(config)
 
 
+class _Steps(MultiProcPlugin):
+    """Runs nodes in processes that end when the one that schedules them is killed."""
+
+    def __init__(self, plugin_args: dict[str, Any]) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self.pool: ProcessPoolExecutor  # that of the plugin has no processes yet
+        self.pool = ProcessPoolExecutor(self.processors, initializer=_begin_worker, initargs=(Path.cwd(), os.getpid()))
+
+
+def _begin_worker(folder: Path, parent: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent(parent)
+    process_initializer(str(folder))
+
+
 @dataclass(frozen=True)
 class NodeFailure:
     """A step that raised: its name, and the last line of its message."""
@@ -160,9 +180,7 @@ def run(workflow: Workflow, scratch: Path, *, threads: int) -> list[NodeFailure]
         Empty if all went well.
     """
     try:
-        workflow.run(
-            plugin="MultiProc", plugin_args={"n_procs": threads, "raise_insufficient": False, "maxtasksperchild": 100}
-        )
+        workflow.run(plugin=_Steps({"n_procs": threads, "raise_insufficient": False}))
     except RuntimeError:
         failures = [_read_crash(path) for path in sorted((scratch / CRASHES).glob("crash-*.txt"))]
         if not failures:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import read_coverage
 from gliofill.contrasts import Contrast
+from gliofill.holding import read_holder
 from gliofill.images import read_json
 from gliofill.report.logs import last_words
 from gliofill.report.summary import Failure
@@ -75,7 +76,9 @@ def read_progress(output_dir: Path) -> RunProgress:
     GliofillError
         If the coverage table is damaged.
     """
-    is_running = any((output_dir / ".snakemake" / "locks").glob("*.lock"))
+    holder = read_holder(output_dir)
+    is_killed = holder is not None and holder.is_gone
+    is_running = any((output_dir / ".snakemake" / "locks").glob("*.lock")) and not is_killed
     if not (output_dir / derivatives.COVERAGE).is_file():
         return RunProgress(is_running, (), None)
     stages = {name: Stage(name) for name in ("preprocess", "impute", "report")}

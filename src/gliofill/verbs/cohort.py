@@ -89,6 +89,7 @@ def preprocess(arguments: argparse.Namespace) -> int:
     """Preprocess one session."""
     from gliofill.bids.coverage import read_session
     from gliofill.bids.derivatives import COVERAGE
+    from gliofill.holding import scratch_root
     from gliofill.preprocess.session import preprocess_session
     from gliofill.settings import PreprocessSettings
 
@@ -100,7 +101,7 @@ def preprocess(arguments: argparse.Namespace) -> int:
         arguments.output_dir,
         rows,
         settings=PreprocessSettings.from_json(arguments.settings),
-        work_dir=arguments.work_dir or arguments.output_dir / ".gliofill" / "work",
+        work_dir=scratch_root(arguments.output_dir, arguments.work_dir or ""),
         threads=arguments.threads,
     )
     for contrast, entry in manifest["Contrasts"].items():

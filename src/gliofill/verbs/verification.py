@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 EPILOG = """\
@@ -15,9 +16,15 @@ exit codes:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Compare every file of an output folder with the checksum from when it was written; needs no dataset."""
+    from gliofill.holding import check_free, read_holder
     from gliofill.verification.check import verify_output
     from gliofill.verification.repair import mark_for_rebuild
 
+    holder = read_holder(arguments.output_dir)
+    if holder is not None and not holder.is_gone:
+        if arguments.repair:
+            check_free(arguments.output_dir)
+        print(f"gliofill: {holder} works here: what it has not finished is found missing", file=sys.stderr)
     result = verify_output(arguments.output_dir, threads=arguments.threads)
     removed = mark_for_rebuild(arguments.output_dir, result.findings) if arguments.repair else []
     if arguments.json:

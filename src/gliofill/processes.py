@@ -1,0 +1,143 @@
+"""Processes that end as they should: cleaned up after SIGTERM, and not left behind by those that started them."""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import psutil
+
+#: environment variable in which a run on this machine tells its steps who started them
+RUN = "GLIOFILL_RUN"
+#: how a shell counts a process that SIGTERM ended
+STOPPED = 128 + signal.SIGTERM
+#: a step that does not end by itself after this long is ended
+PATIENCE_SECONDS = 20.0
+#: clocks are set while processes run, and their time of start is counted from that of the machine
+TOLERANCE_SECONDS = 5.0
+#: of Linux: the signal that a process gets when its parent ends
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process that can be told from a later one with the same number.
+
+    Attributes
+    ----------
+    host
+        Name of its machine.
+    pid
+        Its number.
+    started
+        Seconds since the epoch.
+    """
+
+    host: str
+    pid: int
+    started: float
+
+    @classmethod
+    def own(cls) -> "ProcessIdentity":
+        """Return that of this process."""
+        return cls(socket.gethostname(), os.getpid(), round(psutil.Process().create_time(), 2))
+
+    @classmethod
+    def parse(cls, text: str) -> "ProcessIdentity | None":
+        """Read what `str` wrote; None if it did not."""
+        try:
+            host, pid, started = text.rsplit(":", 2)
+            return cls(host, int(pid), float(started))
+        except ValueError:
+            return None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}:{self.started}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs, or ran, on this machine."""
+        return self.host == socket.gethostname()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs; to be asked only on its own machine."""
+        try:
+            process = psutil.Process(self.pid)
+            is_same = abs(process.create_time() - self.started) <= TOLERANCE_SECONDS
+            return is_same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:  # another user's: it is there
+            return True
+
+
+@contextmanager
+def cleaning_up() -> Iterator[None]:
+    """Let SIGTERM end this process as an exception does: what it began is removed, and what it started ends with it.
+
+    If the run that started this process is gone, the same happens.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _stop)
+    run = ProcessIdentity.parse(os.environ.get(RUN, ""))
+    if run is not None and run.is_here and run.pid != os.getpid():
+        threading.Thread(target=_watch, args=(run,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    end_children()
+    raise SystemExit(STOPPED)
+
+
+def end_children() -> None:
+    """End all processes that this one started, and those that they did."""
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _watch(run: ProcessIdentity) -> None:
+    while run.is_alive:
+        time.sleep(1)
+    print("gliofill: the run that started this step is gone; the step ends, too", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(PATIENCE_SECONDS)
+    end_children()
+    os._exit(STOPPED)
+
+
+def end_with_parent(parent: int) -> None:
+    """Let this worker process be killed with its parent, given by number; one that waits would never notice its end."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before it could be watched
+        os._exit(STOPPED)
+
+
+def steps_of(run: ProcessIdentity) -> list[psutil.Process]:
+    """Return the living steps of a run on this machine, as far as this user may see them."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(RUN) == str(run):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found

@@ -1,0 +1,78 @@
+"""Runs that are killed, and what they leave: for the quick test of the suite and the long one of ``make soak``."""
+
+import base64
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+#: notes of the engine and logs tell of times, places and attempts; the state of the raw dataset has its path
+NOT_COMPARED = (".snakemake", "logs", "dataset.txt", "measurements.json", "run.lock")
+
+
+def start_run(config: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start Snakemake on a configuration, in a group of its own; what it prints goes to a file beside that."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config)]
+    own = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **(environment or {})}
+    everything = {key: value for key, value in os.environ.items() if key != "GLIOFILL_START"} | own
+    with config.with_suffix(".log").open("ab") as log:
+        return subprocess.Popen(
+            [*command, "--cores", "2", *words],
+            cwd=ROOT,
+            env=everything,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def kill_when(run: subprocess.Popen[bytes], sign: signal.Signals, is_time: Callable[[], bool]) -> int:
+    """Send a signal to a run at its moment and return the exit code; the run may be over before."""
+    while run.poll() is None and not is_time():
+        time.sleep(0.02)
+    if run.poll() is None:
+        if sign == signal.SIGINT:  # as Ctrl-C does: to all that run in the foreground
+            os.killpg(run.pid, sign)
+        else:
+            run.send_signal(sign)
+    return run.wait(timeout=600)
+
+
+def tree(output: Path, *without: str) -> dict[str, str]:
+    """Return the checksums of all that a run is judged by; folders and files of some names can be left out, too."""
+    left_out = {*NOT_COMPARED, *without}
+    return {
+        path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(output.rglob("*"))
+        if path.is_file() and not set(path.relative_to(output).parts) & left_out
+    }
+
+
+def records(output: Path) -> dict[str, int]:
+    """Return when each record of a session that is finished for Snakemake was written, in nanoseconds."""
+    incomplete = output / ".snakemake" / "incomplete"
+    unfinished = {path.name for path in incomplete.glob("*")}
+    return {
+        path.relative_to(output).as_posix(): path.stat().st_mtime_ns
+        for path in output.glob("sub-*/**/*_qc.json")
+        if _key(path.relative_to(output).as_posix()) not in unfinished
+    }
+
+
+def _key(name: str) -> str:
+    """Return under which name Snakemake notes that a file is not complete."""
+    return base64.b64encode(name.encode(), altchars=b"_-").decode()
+
+
+def leftovers(output: Path) -> list[str]:
+    """Return what only a killed step leaves."""
+    found = [*output.rglob(".tmp-*"), *(output / ".gliofill").glob("work/*"), *(output / ".gliofill").glob("ahead/*")]
+    found += [*(output / ".snakemake" / "locks").glob("*"), *(output / ".gliofill").glob("run.json")]
+    return [path.relative_to(output).as_posix() for path in found]
