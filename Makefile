@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test experiment docs lint bench clean browser
+.PHONY: demo test slurm-test soak experiment docs lint bench clean browser
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -45,6 +45,11 @@ slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	$(BIN)/pip install --quiet --no-deps -r requirements-slurm.lock
 	pytest -m slurm -vv -rs --durations=0 tests/slurm
 	@test ! -f build/slurm-jobs.md || cat build/slurm-jobs.md
+
+# an hour or more: runs that are killed at fifty random moments, completed, and compared with an undisturbed one
+soak: $(VENV)/test.stamp
+	rm -rf build/soak
+	python -m tests.soak build/soak --moments 50 --seed 0
 
 docs: $(VENV)/test.stamp
 	mkdocs build --strict

@@ -21,6 +21,14 @@ SESSIONS = ("sub-01", "sub-02", "sub-03")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a dataset, stand-ins for the steps of a session, and a run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("killed")
+    prepare_stand_ins(folder)
+    run = start_run(configure(folder, "whole"), environment=stand_ins(folder))
+    assert run.wait(timeout=600) == 0, (folder / "whole.log").read_text()
+    return folder
+
+
+def prepare_stand_ins(folder: Path) -> None:
+    """Write a dataset of T2w, and a program that stands in for gliofill."""
     ball = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0) < 12
     for session in SESSIONS:
         write_image(folder / "raw" / session / "anat" / f"{session}_T2w.nii.gz", 1000 * ball, np.diag([5.0, 5, 5, 1]))
@@ -28,9 +36,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = folder / "bin" / "gliofill"
     program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'stand_in.py').read_text()}")
     program.chmod(0o755)
-    run = start_run(configure(folder, "whole"), environment=stand_ins(folder))
-    assert run.wait(timeout=600) == 0, (folder / "whole.log").read_text()
-    return folder
 
 
 def configure(folder: Path, name: str) -> Path:

@@ -1,0 +1,185 @@
+"""Kill runs at random moments, complete them, compare them with an undisturbed one, and write down what happened.
+
+``make soak`` does so fifty times with the real commands; ``--stand-ins`` tries the script itself in minutes.
+"""
+
+import argparse
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from tests.conftest import run_gliofill
+from tests.killing import leftovers, records, start_run, tree
+from tests.small_cohort import configure, make_cohort, make_model
+from tests.test_killed_runs import configure as configure_stand_ins
+from tests.test_killed_runs import prepare_stand_ins, stand_ins
+
+VERBS = ("coverage", "preprocess", "review", "impute", "report", "status")
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass
+class Soak:
+    """A cohort, its undisturbed run, and what happened to the disturbed ones.
+
+    Attributes
+    ----------
+    folder
+        With everything.
+    has_stand_ins
+        Whether the steps of a session are not the real ones.
+    seconds
+        Of the undisturbed run.
+    lines, problems
+        Rows of the transcript, and what was not as promised.
+    """
+
+    folder: Path
+    has_stand_ins: bool
+    chance: random.Random
+    seconds: float = 0.0
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def configuration(self, name: str) -> Path:
+        """Return the configuration of a run, whose output folder has its name."""
+        if self.has_stand_ins:
+            return configure_stand_ins(self.folder, name)
+        return configure(self.folder, self.folder / name, model=self.folder / "model", name=f"{name}.json")
+
+    def start(self, name: str) -> psutil.Popen:
+        """Start the run of a name, or go on with it."""
+        environment = stand_ins(self.folder, seconds=1) if self.has_stand_ins else {}
+        return start_run(self.configuration(name), environment=environment)
+
+    def undisturbed(self) -> None:
+        """Make the run that the others are compared with."""
+        began = time.monotonic()
+        if self.start("whole").wait() != 0:
+            raise SystemExit((self.folder / "whole.log").read_text())
+        self.seconds = time.monotonic() - began
+
+    def disturb(self, number: int, name: str) -> int:
+        """Kill a run, or one of its steps, at a random moment, write it down, and return its exit code."""
+        sign, after = self.chance.choice(SIGNALS), self.chance.uniform(0, self.seconds)
+        output = self.folder / name
+        before = records(output)
+        run = self.start(name)
+        end = time.monotonic() + after
+        while run.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        what = self._hit(run.pid, sign) if run.poll() is None else "nothing: it was over"
+        code = run.wait()
+        redone = [record for record, when in before.items() if records(output).get(record) != when]
+        if redone:
+            self.problems.append(f"moment {number}: made again: {', '.join(redone)}")
+        self.lines.append(f"| {number} | {name} | {sign.name} | {after:.1f} s | {what} | {code} |")
+        return code
+
+    def _hit(self, pid: int, sign: signal.Signals) -> str:
+        """Send a signal to the head of a run or to one of its steps, and return what was hit."""
+        head = psutil.Process(pid)
+        steps = [process for process in head.children(recursive=True) if "gliofill" in " ".join(_words(process))]
+        target = self.chance.choice([head, *steps]) if steps and self.chance.random() < 0.5 else head
+        words = _words(target)
+        try:
+            target.send_signal(sign)
+        except psutil.NoSuchProcess:
+            return "nothing: the step was over"
+        verb = next((word for word in words if word in VERBS), "a step")
+        return "the run" if target == head else f"a process of {verb}"
+
+    def complete(self, name: str) -> None:
+        """Run once more and compare with the undisturbed run."""
+        output = self.folder / name
+        code = self.start(name).wait()
+        own, whole = (self._tree(folder) for folder in (output, self.folder / "whole"))
+        different = sorted(file for file in own.keys() | whole.keys() if own.get(file) != whole.get(file))
+        verified = run_gliofill("verify", str(output))
+        for is_wrong, text in (
+            (code, f"exit code {code}"),
+            (different, f"differs in {', '.join(different[:5])}"),
+            (leftovers(output), f"left behind: {', '.join(leftovers(output)[:5])}"),
+            (verified.returncode, f"verify: {verified.stdout.splitlines()[:1]}"),
+        ):
+            if is_wrong:
+                self.problems.append(f"{name}: {text}")
+        state = "as undisturbed" if not different and not code else "not as undisturbed"
+        self.lines.append(f"| | {name} | completed | | {len(own)} files {state} | {code} |")
+
+    def _tree(self, output: Path) -> dict[str, str]:
+        # the stand-ins note their times; the viewer comes with a page that the real program writes
+        times = [f"times-{verb}.txt" for verb in ("preprocess", "impute", "report")]
+        return tree(output, "report", *times) if self.has_stand_ins else tree(output)
+
+    def transcript(self, *, seed: int) -> Iterator[str]:
+        """Yield the lines of the transcript."""
+        kind = "stand-ins for the steps of a session" if self.has_stand_ins else "the real commands"
+        yield f"Seed {seed}, {kind}; an undisturbed run took {self.seconds:.0f} s."
+        yield ""
+        yield "| moment | run | signal | after | what was hit | exit code |"
+        yield "|---|---|---|---|---|---|"
+        yield from self.lines
+        yield ""
+        yield "\n".join(f"- {problem}" for problem in self.problems) or "Every run was completed as promised."
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def soak(folder: Path, *, moments: int, seed: int, sessions: int, has_stand_ins: bool) -> Soak:
+    """Kill and complete runs until `moments` signals were sent."""
+    made = Soak(folder, has_stand_ins, random.Random(seed))
+    if has_stand_ins:
+        prepare_stand_ins(folder)
+    else:
+        make_cohort(folder, sessions=sessions)
+        make_model(folder / "model")
+    made.undisturbed()
+    number, run = 0, 1
+    while number < moments:
+        # a few disturbances per run, so that it gets somewhere between them
+        for _ in range(min(made.chance.randint(1, 4), moments - number)):
+            number += 1
+            if made.disturb(number, f"run-{run}") == 0:
+                break
+        made.complete(f"run-{run}")
+        run += 1
+    return made
+
+
+def main() -> int:
+    """Soak, and write the transcript; 1 if something was not as promised."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="new folder for everything")
+    parser.add_argument("--moments", type=int, default=50)
+    parser.add_argument("--sessions", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--stand-ins", action="store_true")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True)
+    made = soak(
+        folder,
+        moments=options.moments,
+        seed=options.seed,
+        sessions=options.sessions,
+        has_stand_ins=options.stand_ins,
+    )
+    text = "\n".join(made.transcript(seed=options.seed))
+    (folder / "transcript.md").write_text(text + "\n")
+    print(text)
+    return 1 if made.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
