@@ -9,6 +9,17 @@ from typing import Any
 from gliofill.contrasts import Contrast
 
 
+def printable(text: str) -> str:
+    r"""Return a text on one line that every table, log and terminal can take: what cannot be printed is escaped.
+
+    Examples
+    --------
+    >>> print(printable(chr(10) + "é"))
+    \né
+    """
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
 @dataclass(frozen=True)
 class Scan:
     """One image file that can serve as one of the four contrasts.
@@ -43,6 +54,10 @@ class Unrecognised:
 
     path: Path
     reason: str
+
+    def describe(self, root: Path) -> str:
+        """Return path below `root` and reason on one printable line; names of files may hold anything."""
+        return printable(f"{self.path.relative_to(root)}: {self.reason}")
 
 
 @dataclass(frozen=True)

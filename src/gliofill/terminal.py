@@ -67,7 +67,7 @@ def print_scan(dataset: Dataset, problems: Mapping[Path, str]) -> None:
     for scan in (scan for session in dataset.sessions for scan in session.scans if scan.warnings):
         console.print(f"note: {scan.path.relative_to(dataset.root)}: {'; '.join(scan.warnings)}", markup=False)
     for left_out in dataset.unrecognised:
-        console.print(f"not used: {left_out.path.relative_to(dataset.root)}: {left_out.reason}", markup=False)
+        console.print(f"not used: {left_out.describe(dataset.root)}", markup=False)
 
 
 def _scan_cell(session: Session, contrast: Contrast, problems: Mapping[Path, str]) -> Text:

@@ -7,6 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from gliofill.bids.absence import explain_absence
 from gliofill.bids.decisions import Decisions
 from gliofill.bids.scan import explain_choice
 from gliofill.contrasts import Contrast, task_filling
@@ -97,9 +98,7 @@ def cover(
     """
     verdicts = judge_scans(dataset, measurements, settings)
     return [
-        row
-        for session in dataset.sessions
-        for row in _cover_session(dataset.root, session, verdicts, fillable, decisions)
+        row for session in dataset.sessions for row in _cover_session(dataset, session, verdicts, fillable, decisions)
     ]
 
 
@@ -126,7 +125,7 @@ def judge_scans(
 
 
 def _cover_session(
-    root: Path,
+    dataset: Dataset,
     session: Session,
     verdicts: dict[Path, Verdict | None],
     fillable: frozenset[Contrast],
@@ -149,7 +148,7 @@ def _cover_session(
             {}
             if scan is None
             else {
-                "file": scan.path.relative_to(root).as_posix(),
+                "file": scan.path.relative_to(dataset.root).as_posix(),
                 "choice": choice,
                 "warnings": "; ".join(scan.warnings) or "n/a",
             }
@@ -164,7 +163,7 @@ def _cover_session(
             fallback = str(task.source) if has_model and (task := task_filling(contrast)) else "n/a"
             yield Row(*identity, "ok", "use", reason=doubt or ACQUIRED, fallback=fallback, **found)
             continue
-        why = problem.sentence if problem else "no such image in the dataset"
+        why = problem.sentence if problem else explain_absence(dataset, session, contrast)
         action, source, reason = plan_gap(contrast, why, has_model, states)
         yield Row(*identity, states[contrast], action, source, reason, **found)
 

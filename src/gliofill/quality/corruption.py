@@ -111,11 +111,11 @@ def measure_scores(image: NDArray[np.float32], affine: ArrayLike, *, tissue: Tis
     dict
         By `Score.name`, rounded; empty if there is no head in the image.
     """
-    if tissue.level <= 0:
+    box = image[tissue.inside(affine)]
+    if tissue.level <= 0 or not box.size:
         return {}
     spacing = tuple(np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0))
     across = slice_axis(affine)
-    box = image[tissue.inside(affine)]
     resolution = sorted(effective_resolution_mm(box, spacing))
     edges = describe_axes(box, spacing, line_axes(affine))
     axes = (0, 1, 2) if plane_of(affine) == "isotropic" else (across,)

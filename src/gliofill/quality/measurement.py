@@ -6,7 +6,7 @@ from typing import Any, Self
 
 #: grows whenever a value is added to a measurement or is measured in another way: what an older version stored is
 #: then measured again
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from gliofill.quality.claims import claim_problem, read_to_end
 from gliofill.quality.corruption import judge_scores, measure_scores
 from gliofill.quality.geometry import cut_of, judge_geometry, plane_of
 from gliofill.quality.measurement import Measurement
@@ -18,8 +19,8 @@ from gliofill.quality.tissue import measure_tissue
 from gliofill.quality.verdict import Verdict
 from gliofill.settings import UsabilitySettings
 
-#: more voxels than any head scan has; a header that claims more is damaged, and is not read
-MAX_VOXELS = 1 << 30
+#: more voxels than a head scan has (512 x 512 x 512); a header that claims more is damaged, and is not read
+MAX_VOXELS = 1 << 27
 #: bytes that may follow the voxels of an image
 GZIP_SLACK = 1 << 20
 #: the longest edge of a head scan's field of view, in mm; outside it the units are wrong
@@ -32,6 +33,8 @@ def header_problem(path: Path) -> str:
     Takes a fraction of a millisecond, for the voxels are not looked at: what passes is still measured by `measure`.
     """
     try:
+        if problem := claim_problem(path):
+            return problem
         image = nib.Nifti1Image.from_filename(path)
         problem = _header_problem(tuple(map(int, image.shape)), np.asarray(image.affine, dtype=float))
         return problem or ("ends too early" if _is_cut_short(path, image.header) else "")
@@ -53,6 +56,8 @@ def _is_cut_short(path: Path, header: nib.Nifti1Header) -> bool:
 def measure(path: Path) -> Measurement:
     """Read an image whole and measure it; a damaged file is a measurement too, not an exception."""
     try:
+        if problem := claim_problem(path):
+            return Measurement(error=problem)
         image = nib.Nifti1Image.from_filename(path)
         shape = tuple(map(int, image.shape))
         while len(shape) > 3 and shape[-1] == 1:
@@ -65,12 +70,14 @@ def measure(path: Path) -> Measurement:
         units = image.header.get_xyzt_units()[0]
         if len(shape) != 3:
             return Measurement(shape=shape, spacing_mm=spacing, units=units)
+        stored = image.get_data_dtype()
+        if stored.kind not in "iuf":
+            return Measurement(error=f"voxels are of type {stored}, not real numbers")
         data = np.asanyarray(image.dataobj)
+        if path.suffix == ".gz":
+            read_to_end(path, most=data.size * max(data.itemsize, stored.itemsize) + GZIP_SLACK)
     except Exception as error:  # nibabel, zlib and numpy raise a dozen types on damaged files
         return Measurement(error=_one_line(error))
-    is_real = data.dtype.kind in "iuf"
-    if not is_real:
-        return Measurement(error=f"voxels are of type {data.dtype}, not real numbers")
     found = Measurement("", shape, spacing, units, is_finite=bool(np.isfinite(data).all()), plane=plane_of(affine))
     if not found.is_finite:
         return found

@@ -81,7 +81,7 @@ def coverage(arguments: argparse.Namespace) -> int:
     write_coverage(arguments.output_dir / COVERAGE, rows)
     note_checksums(arguments.output_dir, "coverage", (*with_dictionary(COVERAGE), *with_dictionary(QUALITY)))
     for left_out in dataset.unrecognised:
-        print(f"not used: {left_out.path.relative_to(dataset.root)}: {left_out.reason}")
+        print(f"not used: {left_out.describe(dataset.root)}")
     return 0
 
 
