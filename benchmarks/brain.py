@@ -30,7 +30,7 @@ from gliofill.extraction.network import BrainNetwork
 from gliofill.extraction.template import load_template
 from gliofill.head import INTENSITIES, grow_shells
 from gliofill.images import read_image, spacing_mm
-from gliofill.preprocess.brain import _as_ants, built_in_template, carry_mask
+from gliofill.preprocess.brain import as_ants, built_in_template, carry_mask
 from gliofill.quality.alignment import dice
 
 Mask = NDArray[np.bool_]
@@ -50,7 +50,7 @@ def network_method(network: BrainNetwork) -> Method:
 
 def template_method(data: Image, affine: NDArray[np.float64], contrast: Contrast) -> Mask:
     """Carry the mask of the built-in head over; it is made for images after N4, which here changes little."""
-    return carry_mask(_as_ants(data, affine), built_in_template(contrast)).numpy() > 0.5
+    return carry_mask(as_ants(data, affine), built_in_template(contrast)).numpy() > 0.5
 
 
 def timed(method: Method, data: Image, affine: NDArray[np.float64], contrast: Contrast) -> tuple[Mask, float]:

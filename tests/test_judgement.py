@@ -65,16 +65,32 @@ def test_a_right_session_keeps_its_manifest_and_gets_numbers(images: dict) -> No
 
 def test_swapped_contrasts_are_unusable_and_a_flag_stays_a_flag(images: dict) -> None:
     swapped = images | {Contrast.T2W: images[Contrast.FLAIR], Contrast.FLAIR: images[Contrast.T2W]}
-    result = judge_session(manifest(T1w=registration("odd")), swapped, built_in_head().brain)
+    content = manifest()
+    content["BrainMask"]["agreement"] = {"T1w": 0.7}
+    result = judge_session(content, swapped, built_in_head().brain)
     assert codes(result) == {"T1post": [], "T1w": [], "T2w": ["wrong-contrast"], "FLAIR": ["wrong-contrast"]}
     states = {name: entry["status"] for name, entry in result["Contrasts"].items()}
     assert states == {"T1post": "ok", "T1w": "flagged", "T2w": "unusable", "FLAIR": "unusable"}
     assert result["Contrasts"]["FLAIR"]["reason"].startswith("looks like a T2w")
 
 
+def test_a_doubted_registration_is_confirmed_by_another_contrast(images: dict) -> None:
+    result = judge_session(manifest(FLAIR=registration("fits elsewhere", peak=0.8)), images, built_in_head().brain)
+    assert result["Contrasts"]["FLAIR"]["status"] == "ok" and result["Contrasts"]["FLAIR"]["confirmed_by"] == "T1w"
+
+
+def test_a_contrast_whose_brain_is_not_that_of_the_others_is_flagged(images: dict) -> None:
+    content = manifest()
+    content["BrainMask"]["agreement"] = {"T1post": 0.97, "T1w": 0.97, "T2w": 0.62, "FLAIR": 0.96}
+    result = judge_session(content, images, built_in_head().brain)
+    states = {name: entry["status"] for name, entry in result["Contrasts"].items()}
+    assert states == {"T1post": "ok", "T1w": "ok", "T2w": "flagged", "FLAIR": "ok"}
+    assert "0.62 (Dice)" in result["Contrasts"]["T2w"]["reason"]
+
+
 def test_a_contrast_that_lies_elsewhere_is_not_asked_what_it_is(images: dict) -> None:
-    swapped = images | {Contrast.FLAIR: images[Contrast.T2W]}
-    result = judge_session(manifest(FLAIR=registration(peak=0.8)), swapped, built_in_head().brain)
+    elsewhere = images | {Contrast.FLAIR: np.roll(images[Contrast.T2W], 25, axis=1)}
+    result = judge_session(manifest(FLAIR=registration(peak=0.8)), elsewhere, built_in_head().brain)
     assert codes(result)["FLAIR"] == ["registration-failed"] and "identity" not in result["Contrasts"]["FLAIR"]
 
 

@@ -82,6 +82,7 @@ class PreprocessSettings(Section):
     derivatives: Mapping[str, str] = field(default_factory=dict)
     brain_mask: str = "template"
     brain_model: str = ""
+    brain_border_mm: float = 1.0
     brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
     head_template: str = ""
     head_template_mask: str = ""

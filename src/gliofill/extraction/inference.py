@@ -14,10 +14,13 @@ from gliofill.extraction.anatomy import SPACING_MM
 from gliofill.extraction.examples import SHAPE
 from gliofill.extraction.fields import normalise
 from gliofill.extraction.network import REACH_MM, BrainNetwork
+from gliofill.extraction.pieces import largest_piece, tidy
 from gliofill.images import spacing_mm
 
 #: the brain is cut out with this much around its centre on a second look: what the network was trained on
 FIELD_MM = tuple(SPACING_MM * n for n in SHAPE)
+#: a mask goes this far beyond the tissue, as those of other tools do, millimetres
+BORDER_MM = 1.0
 #: fewer voxels than this of a first look are no brain, millilitres
 _LEAST_ML = 100.0
 
@@ -81,19 +84,14 @@ def brain_distance(
     return _onto_image(distance, grid, data.shape, affine)
 
 
-def brain_mask(network: BrainNetwork, data: NDArray[np.float32], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Find the brain in an image: where the distance is negative, in one piece and without holes.
+def brain_mask(
+    network: BrainNetwork, data: NDArray[np.float32], affine: NDArray[np.float64], *, border_mm: float = BORDER_MM
+) -> NDArray[np.bool_]:
+    """Find the brain in an image: where the distance is below a border, in one piece and without holes.
 
     See `brain_distance`.
     """
-    mask = largest_piece(brain_distance(network, data, affine) < 0)
-    return np.asarray(ndimage.binary_fill_holes(mask), dtype=bool)
-
-
-def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the largest connected piece of a mask."""
-    labels, count = ndimage.label(mask)
-    return mask if count < 2 else labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    return tidy(brain_distance(network, data, affine) < border_mm)
 
 
 def _whole_grid(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Grid:

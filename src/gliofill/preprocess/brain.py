@@ -8,12 +8,12 @@ from typing import Any
 import ants
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.extraction.inference import brain_distance
 from gliofill.extraction.model import load_model
+from gliofill.extraction.pieces import tidy
 from gliofill.head import built_in_head, render
 from gliofill.images import write_image
 
@@ -29,13 +29,13 @@ ants.config.set_ants_deterministic(True, seed_value=1)
 def template_grid() -> ants.ANTsImage:
     """Return the 1 mm grid of the ICBM 2009a symmetric template that all outputs share."""
     head = built_in_head()
-    return _as_ants(head.brain.astype(np.float32), head.affine)
+    return as_ants(head.brain.astype(np.float32), head.affine)
 
 
 def built_in_template(contrast: Contrast) -> tuple[ants.ANTsImage, ants.ANTsImage]:
     """Return the built-in head as a contrast shows it, and its brain mask."""
     head = built_in_head()
-    return _as_ants(render(head, contrast), head.affine), template_grid()
+    return as_ants(render(head, contrast), head.affine), template_grid()
 
 
 def read_template(image: Path, mask: Path) -> tuple[ants.ANTsImage, ants.ANTsImage]:
@@ -103,25 +103,33 @@ def carry_mask(image: ants.ANTsImage, template: tuple[ants.ANTsImage, ants.ANTsI
 
 
 def network_mask(
-    image: ants.ANTsImage, volume: tuple[NDArray[np.float32], NDArray[np.float64]], model: Path
-) -> ants.ANTsImage:
-    """Return the brain mask that a network finds in an image.
+    image: ants.ANTsImage, volume: tuple[NDArray[np.float32], NDArray[np.float64]], model: Path, border_mm: float
+) -> tuple[ants.ANTsImage, ants.ANTsImage]:
+    """Find the brain in an image by a network.
 
     Parameters
     ----------
     image
-        Gives the grid of the mask.
+        Gives the grid.
     volume
         The same image as an array, and its affine to RAS millimetres.
     model
         Folder of the network.
+    border_mm
+        How far beyond the tissue the mask goes.
+
+    Returns
+    -------
+    mask, distance
+        The distance is in millimetres from the tissue's surface, negative inside.
 
     Raises
     ------
     GliofillError
         If there is no such model, or the mask has not the volume of a brain.
     """
-    return _tidy(image, brain_distance(load_model(model), *volume) < 0)
+    distance = brain_distance(load_model(model), *volume)
+    return _tidy(image, distance < border_mm), image.new_image_like(distance)
 
 
 def grow(mask: ants.ANTsImage, radius_mm: float) -> ants.ANTsImage:
@@ -142,10 +150,7 @@ def nonzero_mask(image: ants.ANTsImage) -> ants.ANTsImage:
 
 
 def _tidy(image: ants.ANTsImage, mask: NDArray[np.bool_]) -> ants.ANTsImage:
-    labels, count = ndimage.label(mask)
-    if count > 1:
-        mask = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    mask = ndimage.binary_fill_holes(mask)
+    mask = tidy(mask)
     check_volume(mask, image.spacing, "brain mask")
     return image.new_image_like(mask.astype(np.float32))
 
@@ -167,7 +172,8 @@ def _isotropic(image: ants.ANTsImage) -> ants.ANTsImage:
     return ants.resample_image(image, (CARRY_SPACING_MM,) * 3, use_voxels=False, interp_type=0)
 
 
-def _as_ants(data: NDArray[np.float32], affine: NDArray[np.float64]) -> ants.ANTsImage:
+def as_ants(data: NDArray[np.float32], affine: NDArray[np.float64]) -> ants.ANTsImage:
+    """Return an array and its affine to RAS millimetres as an image of ANTs."""
     with tempfile.TemporaryDirectory(prefix="gliofill-template-") as scratch:
         path = Path(scratch) / "image.nii.gz"
         write_image(path, data, affine)

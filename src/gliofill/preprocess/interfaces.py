@@ -60,19 +60,21 @@ class StripInput(BaseInterfaceInputSpec):
     method = traits.Str(mandatory=True)
     contrast = traits.Str(mandatory=True)
     brain_model = traits.Str("", usedefault=True)
+    border_mm = traits.Float(0.0, usedefault=True)
     head_template = traits.Str("", usedefault=True)
     head_template_mask = traits.Str("", usedefault=True)
     raw = File(exists=True)
 
 
 class MaskOutput(TraitedSpec):
-    """A brain mask."""
+    """A brain mask, and the distances that a network measured."""
 
     mask = File(exists=True)
+    distance = File(exists=True)
 
 
 class Strip(_Step):
-    """Brain mask of the reference; see `steps.strip`."""
+    """Brain mask of an image; see `steps.strip`."""
 
     input_spec, output_spec = StripInput, MaskOutput
 
@@ -86,13 +88,15 @@ class Strip(_Step):
             method=inputs.method,
             contrast=Contrast(inputs.contrast),
             model=inputs.brain_model,
+            border_mm=inputs.border_mm,
             template=(inputs.head_template, inputs.head_template_mask) if inputs.head_template else None,
             raw=None if inputs.raw is Undefined else Path(inputs.raw),
         )
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        return {"mask": str(self._out("mask.nii"))}
+        files = {"mask": str(self._out("mask.nii"))}
+        return files | ({"distance": str(self._out("distance.nii"))} if self.inputs.method == "network" else {})
 
 
 class TakeInput(BaseInterfaceInputSpec):

@@ -8,17 +8,21 @@ from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast
 from gliofill.head import tissue_probabilities
+from gliofill.quality.fit import Fit, Volume, fits_there
 from gliofill.quality.identity import Identity, identify
 from gliofill.quality.identity_measures import TissueMaps
 from gliofill.quality.mask import judge_mask, score_mask
 from gliofill.quality.verdict import Verdict
 
 #: scores below which a registration has clearly failed; milder problems only raise a flag. Measured: docs/quality.md
-LEAST = {"peak": 1.0, "brain_in_field": 0.6, "head_overlap": 0.5}
+LEAST = {"peak": 1.0, "mirrored": 0.8, "brain_in_field": 0.6, "head_overlap": 0.5}
 #: the same for the alignment with the template, whose peak is lower also when it is right
 LEAST_TEMPLATE = {"peak": 0.97, "brain_in_field": 0.6, "head_overlap": 0.5}
+#: least Dice of the brain found in one contrast with that of the others; measured: docs/preprocessing.md
+USUAL_AGREEMENT = 0.9
 WORDS = {
-    "peak": "fits worse than when it is moved by a centimetre",
+    "peak": "fits no better than when it is moved",
+    "mirrored": "fits better with right and left exchanged",
     "brain_in_field": "shows too little of the brain",
     "head_overlap": "covers too little of the head",
 }
@@ -48,19 +52,57 @@ def judge_session(
         for name, entry in manifest["Contrasts"].items()
     }
     identities: dict[Contrast, Identity] = {}
+    confirmed: dict[str, str] = {}
     if not any(verdict for verdict, _ in shared):
+        confirmed = _confirm(manifest, own, images, mask)
+        own |= dict.fromkeys(confirmed, (None, ""))
         placed = {contrast: image for contrast, image in images.items() if own[str(contrast)][0] is None}
         identities = identify(
             {contrast: np.where(mask, np.maximum(image, 0), 0) for contrast, image in placed.items()},
             mask,
             TissueMaps.from_probabilities(white, grey, template),
         )
+    agreement = manifest["BrainMask"].get("agreement", {})
+    strips = {name: (None, judge_agreement(agreement.get(name))) for name in manifest["Contrasts"]}
     contrasts = {
-        name: _judged(entry, [*shared, own[name]], identities.get(Contrast(name)))
+        name: _judged(
+            entry | ({"confirmed_by": confirmed[name]} if name in confirmed else {}),
+            [*shared, own[name], strips[name]],
+            identities.get(Contrast(name)),
+        )
         for name, entry in manifest["Contrasts"].items()
     }
     brain = {**manifest["BrainMask"], **({} if scores is None else {"scores": scores.as_mapping()})}
     return {**manifest, "BrainMask": brain, "Contrasts": contrasts}
+
+
+Judgement = tuple[Verdict | None, str]
+
+
+def _confirm(
+    manifest: Mapping[str, Any],
+    own: Mapping[str, Judgement],
+    images: Mapping[Contrast, NDArray[np.float32]],
+    mask: NDArray[np.bool_],
+) -> dict[str, str]:
+    """Find doubted registrations that another contrast confirms: some pairs of contrasts share little information."""
+    trusted = [c for c in images if own[str(c)] == (None, "") and str(c) != manifest["Reference"]]
+    confirmed = {}
+    for contrast, image in images.items():
+        entry = manifest["Contrasts"][str(contrast)]
+        if own[str(contrast)] == (None, "") or not _is_about_the_fit(entry["registration"]):
+            continue
+        moving = Volume(image, np.eye(4))
+        fits = (partner for partner in trusted if fits_there(Fit(Volume(images[partner], np.eye(4)), mask, moving)))
+        if (partner := next(fits, None)) is not None:
+            confirmed[str(contrast)] = str(partner)
+    return confirmed
+
+
+def _is_about_the_fit(registration: Mapping[str, Any]) -> bool:
+    """Whether nothing but the fit of the images speaks against a registration."""
+    scores = registration["attempts"][registration["best"]]["after"]
+    return all(scores[name] >= LEAST[name] for name in ("brain_in_field", "head_overlap"))
 
 
 def judge_registration(
@@ -87,13 +129,29 @@ def judge_registration(
     attempts = registration["attempts"]
     scores = attempts[registration["best"]]["after"]
     for name, limit in least.items():
-        if scores[name] < limit:
+        if scores.get(name, np.inf) < limit:
             numbers = f"{name.replace('_', ' ')} {scores[name]:.2f}, at least {limit:g} is needed"
             starts = "1 start" if len(attempts) == 1 else f"{len(attempts)} starts"
             sentence = f"could not be registered from {starts}: {what} {WORDS[name]} ({numbers})"
             return Verdict("registration-failed", sentence, scores[name], limit), ""
     problem = registration["problem"]
     return None, f"registration: {problem}" if problem else ""
+
+
+def judge_agreement(dice: float | None) -> str:
+    """Return a warning if the brain that was found in a contrast is not that of the others; else nothing.
+
+    Examples
+    --------
+    >>> judge_agreement(0.62)
+    'the brain found in it overlaps that of the other contrasts by 0.62 (Dice); at least 0.9 is usual'
+    """
+    if dice is None or dice >= USUAL_AGREEMENT:
+        return ""
+    return (
+        f"the brain found in it overlaps that of the other contrasts by {dice:.2f} (Dice); "
+        f"at least {USUAL_AGREEMENT:g} is usual"
+    )
 
 
 def _judged(

@@ -14,6 +14,7 @@ from gliofill.errors import GliofillError
 from gliofill.preprocess.brain import grow
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
 from gliofill.preprocess.scoring import Scorer, Scores
+from gliofill.quality.fit import FOLDS, LEAST_MIRRORED, LEAST_PEAK, SHAPE, Scale
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,10 @@ class Limits:
 
     Attributes
     ----------
-    head_overlap, brain_in_field, peak
+    head_overlap, brain_in_field, peak, mirrored
         See `gliofill.preprocess.scoring.Scores`.
+    scale
+        What places are compared with for the peak.
     kept_information
         Share of the start's mutual information that the result must keep: of images that lie on each other already, the
         best motion is none, and the score of a shift by a tenth of a voxel is up to 4 % lower by interpolation alone.
@@ -32,13 +35,15 @@ class Limits:
     head_overlap: float
     brain_in_field: float
     peak: float
+    mirrored: float
+    scale: Scale
     kept_information: float = 0.95
 
 
-#: between contrasts of a session; what lies 4 mm off has a peak of 1.0 to 2.2, what is aligned 2 to 8
-CONTRAST_LIMITS = Limits(head_overlap=0.75, brain_in_field=0.85, peak=1.2)
-#: to the template, whose brain is that of nobody: shrunken brains overlap less, and the peak is 1.07 to 1.4
-TEMPLATE_LIMITS = Limits(head_overlap=0.65, brain_in_field=0.85, peak=1.02)
+#: between contrasts of a session; measured: docs/preprocessing.md
+CONTRAST_LIMITS = Limits(head_overlap=0.75, brain_in_field=0.85, peak=LEAST_PEAK, mirrored=LEAST_MIRRORED, scale=FOLDS)
+#: to the template, whose brain is symmetric and that of nobody: shrunken ones overlap less, the peak is 1.07 to 1.4
+TEMPLATE_LIMITS = Limits(head_overlap=0.65, brain_in_field=0.85, peak=1.02, mirrored=0.0, scale=SHAPE)
 
 
 @dataclass(frozen=True)
@@ -81,13 +86,18 @@ class Attempt:
         if scores.mutual_information < limits.kept_information * self.before.mutual_information:
             return "mutual information fell during registration"
         if scores.peak < limits.peak:
-            return f"moved by a centimetre it fits nearly as well ({scores.peak:.2f} times; {limits.peak} is needed)"
+            move = f"{limits.scale.move:g} mm"
+            return f"moved by {move} it fits nearly as well ({scores.peak:.2f} times; {limits.peak} is needed)"
+        if scores.mirrored < limits.mirrored:
+            ratio = f"{scores.mirrored:.2f} times; {limits.mirrored} is needed"
+            return f"it fits better with right and left exchanged ({ratio})"
         return ""
 
     def as_mapping(self) -> dict[str, Any]:
         """Return plain rounded values for JSON."""
         rounded = [
-            {key: round(value, 4) for key, value in asdict(scores).items()} for scores in (self.before, self.after)
+            {key: round(value, 4) for key, value in asdict(scores).items() if np.isfinite(value)}
+            for scores in (self.before, self.after)
         ]
         return {"start": self.start, "before": rounded[0], "after": rounded[1], "problem": self.problem}
 
@@ -156,11 +166,14 @@ def register(
         raise GliofillError("registration: the brain mask of the reference is empty")
     region = grow(brain, 4.0)
     cropped, cropped_region = ants.crop_image(fixed, region), ants.crop_image(region, region)
-    scorer = Scorer(fixed, brain, moving)
+    scorer = Scorer(fixed, brain, moving, limits.scale)
     attempts: list[Attempt] = []
     for name, start in scorer.starts():
         matrix = _optimise(cropped, cropped_region, moving, start=start, fine=fine)
-        attempts.append(Attempt(name, scorer(start), scorer(matrix), matrix, limits))
+        after = scorer(matrix)
+        if limits.mirrored:
+            after = scorer.with_mirrored(after, matrix)
+        attempts.append(Attempt(name, scorer(start), after, matrix, limits))
         if not attempts[-1].problem:
             break
         # the last start is looked for only when all before it led astray: finding it takes seconds

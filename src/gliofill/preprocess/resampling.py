@@ -11,7 +11,12 @@ from gliofill.preprocess.rigid import write_matrix
 
 
 def resample(
-    image: ants.ANTsImage, grid: ants.ANTsImage, matrix: NDArray[np.float64], *, interpolation: str = "linear"
+    image: ants.ANTsImage,
+    grid: ants.ANTsImage,
+    matrix: NDArray[np.float64],
+    *,
+    interpolation: str = "linear",
+    outside: float = 0.0,
 ) -> ants.ANTsImage:
     """Bring an image onto another grid in one interpolation.
 
@@ -25,12 +30,16 @@ def resample(
         Maps RAS points of the grid's space to RAS points of the image's space.
     interpolation
         ``linear``; ``sinc``, windowed and clipped to the image's own range; ``nearest``, for labels only.
+    outside
+        Value where the image was not measured.
     """
     names = {"linear": "linear", "sinc": "lanczosWindowedSinc", "nearest": "nearestNeighbor"}
     with tempfile.TemporaryDirectory(prefix="gliofill-resample-") as scratch:
         file = Path(scratch) / "transform.txt"
         write_matrix(file, matrix)
-        result = ants.apply_transforms(grid, image, [str(file)], interpolator=names[interpolation])
+        result = ants.apply_transforms(
+            grid, image, [str(file)], interpolator=names[interpolation], defaultvalue=outside
+        )
     if interpolation == "sinc":
         result = result.new_image_like(np.clip(result.numpy(), image.min(), image.max()))
     return result

@@ -1,7 +1,7 @@
 """How well a moving image lies on a fixed one, and where a registration may start."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import ants
@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from gliofill.preprocess.resampling import resample
-from gliofill.quality.alignment import dice, mutual_information
+from gliofill.quality.alignment import dice
+from gliofill.quality.fit import FOLDS, Fit, Matrix, Scale, Volume, shift, turn
 
-#: scores are computed on voxels of this size
-SCORE_SPACING_MM = 3.0
+#: heads are compared, and starts looked for, on voxels of this size
+COARSE_MM = 3.0
 #: an image with more zeros than the rest of this has an empty background; acquired air is noise
 MOST_OCCUPIED = 0.7
-#: a place is compared with what lies this many millimetres, or this many degrees, away
-MOVE = 10.0
 #: turns about each axis that are tried, in degrees, when the usual starts have failed
 TURNS = (-40.0, -20.0, 0.0, 20.0, 40.0)
 
@@ -35,67 +34,63 @@ class Scores:
     brain_in_field
         Share of the brain that the moving image shows.
     peak
-        Mutual information over that of the best of twelve moves by `MOVE`: below 1 the place is no optimum.
+        Mutual information over that of the best of the twelve places around it: below 1 the place is no optimum.
+    mirrored
+        Mutual information over what it is with right and left exchanged: below 1 the image is mirrored. Infinite where
+        that was not looked at.
     """
 
     mutual_information: float
     head_overlap: float
     brain_in_field: float
     peak: float = np.inf
+    mirrored: float = np.inf
 
 
 class Scorer:
-    """Scores one moving image against one fixed image for any transform, on coarse voxels."""
+    """Scores one moving image against one fixed image for any transform."""
 
-    def __init__(self, fixed: ants.ANTsImage, brain: ants.ANTsImage, moving: ants.ANTsImage) -> None:
+    def __init__(
+        self, fixed: ants.ANTsImage, brain: ants.ANTsImage, moving: ants.ANTsImage, scale: Scale = FOLDS
+    ) -> None:
+        arguments = volume(fixed), brain.numpy() > 0.5, volume(moving)
+        self.fit, self.coarse = Fit(*arguments, scale), Fit(*arguments, Scale(scale.move, 0.0, COARSE_MM))
         self.fixed, self.moving = _coarsen(fixed), _coarsen(moving)
         self.brain = ants.resample_image_to_target(brain, self.fixed, interp_type="nearestNeighbor").numpy() > 0
         self.fixed_head, self.moving_head = _foreground(self.fixed), _foreground(self.moving)
-        self.centre = _centre(self.fixed.new_image_like(self.brain.astype(np.float32)))
         self.field = self.moving.new_image_like(np.ones(self.moving.shape, dtype=np.float32))
 
-    def starts(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        """Yield the initial transforms, the most promising first; the last, a turned one, is costly to find."""
-        shift = np.eye(4)
-        shift[:3, 3] = _centre(self.moving_head) - _centre(self.fixed_head)
-        starts = [("header", np.eye(4)), ("centre of mass", shift)]
-        yield from sorted(starts, key=lambda start: -self.information(start[1]))
-        turned = [shift @ turn(_centre(self.fixed_head), rotation) for rotation in _rotations()]
-        yield "rotation", max(turned, key=self.information)
+    def starts(self) -> Iterator[tuple[str, Matrix]]:
+        """Yield the initial transforms, the most promising first; the last is a turned one."""
+        centre = _centre(self.fixed_head)
+        centred = shift(_centre(self.moving_head) - centre)
+        starts = [("header", np.eye(4)), ("centre of mass", centred)]
+        yield from sorted(starts, key=lambda start: -self.coarse.information(start[1]))
+        turned = [centred @ turn(centre, rotation) for rotation in _rotations()]
+        yield "rotation", max(turned, key=self.coarse.information)
 
-    def information(self, matrix: NDArray[np.float64]) -> float:
-        """Return the mutual information inside the brain."""
-        return mutual_information(self.fixed.numpy(), resample(self.moving, self.fixed, matrix).numpy(), self.brain)
-
-    def _around(self, matrix: NDArray[np.float64]) -> float:
-        """Return the most mutual information that a move by `MOVE` from a place reaches."""
-        moves = []
-        for direction in (*np.eye(3), *-np.eye(3)):
-            moves.append(turn(self.centre, Rotation.from_rotvec(np.deg2rad(MOVE) * direction)))
-            moves.append(np.eye(4))
-            moves[-1][:3, 3] = MOVE * direction
-        return max(self.information(matrix @ move) for move in moves)
-
-    def __call__(self, matrix: NDArray[np.float64]) -> Scores:
+    def __call__(self, matrix: Matrix) -> Scores:
         """Return the scores of a transform."""
-        images = (self.moving, self.moving_head, self.field)
-        image, head, field = (resample(each, self.fixed, matrix).numpy() for each in images)
+        head, field = (resample(each, self.fixed, matrix).numpy() for each in (self.moving_head, self.field))
         in_field = field > 0.5
-        information = mutual_information(self.fixed.numpy(), image, self.brain)
         return Scores(
-            information,
+            self.fit.information(matrix),
             dice((self.fixed_head.numpy() > 0) & in_field, (head > 0.5) & in_field),
             float((self.brain & in_field).sum() / max(self.brain.sum(), 1)),
-            information / max(self._around(matrix), 1e-6),
+            self.fit.peak(matrix),
         )
 
+    def with_mirrored(self, scores: Scores, matrix: Matrix) -> Scores:
+        """Return scores of a transform to which is added whether the image fits better when it is mirrored."""
+        return replace(scores, mirrored=self.coarse.mirrored(matrix))
 
-def turn(centre: NDArray[np.float64], rotation: Rotation) -> NDArray[np.float64]:
-    """Return the matrix that turns points about a centre."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation.as_matrix()
-    matrix[:3, 3] = centre - matrix[:3, :3] @ centre
-    return matrix
+
+def volume(image: ants.ANTsImage) -> Volume:
+    """Return an image of ANTs as an array and its affine to RAS millimetres."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.asarray(image.direction) * image.spacing
+    affine[:3, 3] = image.origin
+    return Volume(image.numpy(), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
 
 
 def _rotations() -> list[Rotation]:
@@ -118,5 +113,5 @@ def _centre(mask: ants.ANTsImage) -> NDArray[np.float64]:
 
 
 def _coarsen(image: ants.ANTsImage) -> ants.ANTsImage:
-    spacing = [max(edge, SCORE_SPACING_MM) for edge in image.spacing]
+    spacing = [max(edge, COARSE_MM) for edge in image.spacing]
     return ants.resample_image(image, spacing, use_voxels=False, interp_type=0)

@@ -20,6 +20,7 @@ from gliofill.disk import disk_problem
 from gliofill.errors import DiskError, GliofillError
 from gliofill.holding import remove_temporary
 from gliofill.images import read_image, sha256, write_image, write_json
+from gliofill.preprocess.masks import SessionMasks, describe, read_masks
 from gliofill.preprocess.plan import SessionPlan, plan_session
 from gliofill.preprocess.spaces import OutputSpace, output_spaces
 from gliofill.preprocess.workflow import NodeFailure, build, resampled, run, scratch_of
@@ -143,8 +144,9 @@ class _Publisher:
             manifest["Contrasts"] = {str(contrast): self._failed(contrast) for contrast in self.plan.images}
             return manifest
         manifest["Spaces"] = [space.label for space in self.spaces]
-        masks = {space.label: read_image(space.find("mask"))[0] > 0.5 for space in self.spaces}
-        manifest["BrainMask"] = self._publish_mask(masks)
+        found = read_masks(self.plan, self.settings, self.scratch, self.spaces)
+        masks = found.by_space
+        manifest["BrainMask"] = self._publish_mask(found)
         manifest["TemplateAlignment"] = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
         manifest["Contrasts"] = {
             str(contrast): self._publish_contrast(contrast, masks) for contrast in self.plan.images
@@ -168,34 +170,20 @@ class _Publisher:
         reason = next((f"{node}: {self.failures[node]}" for node in waited if node in self.failures), "not reached")
         return {"status": "failed", "reason": reason, "source": self._source(self.plan.images[contrast])}
 
-    def _publish_mask(self, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
+    def _publish_mask(self, found: SessionMasks) -> dict[str, Any]:
         provided = self.plan.brain_mask
-        source = self._source(provided.path if provided else self.plan.images[self.plan.reference])
-        method = "provided" if provided else self.settings.brain_mask
+        looked_at = [self.plan.images[contrast] for contrast in found.voters or (self.plan.reference,)]
+        sources = [self._source(path) for path in ([provided.path] if provided else looked_at)]
+        facts = describe(found, self.plan, self.settings)
         names = []
         for space in self.spaces:
             names.append(derivatives.brain_mask(self.plan.folder, space=space.label))
             _, affine = read_image(space.find("mask"))
-            write_image(
-                self.output_dir / names[-1], masks[space.label], affine, dtype="uint8", description="brain mask"
-            )
-            description = f"Brain mask of the session (method: {method})"
-            self._write_sidecar(names[-1], space, {"Description": description, "Type": "Brain", "Sources": [source]})
-        tool = {"head_template": self.settings.head_template or "built-in"} if method == "template" else {}
-        if method == "network":
-            tool = {"model": self._mask_model()}
-        return {
-            "method": method,
-            "source": source,
-            **tool,
-            "volume_mL": round(float(masks[derivatives.SPACE].sum()) / 1000, 1),
-            **self._checksums(*names),
-        }
-
-    def _mask_model(self) -> str:
-        from gliofill.extraction.model import model_id  # loads torch, which the scheduling of the nodes must not
-
-        return model_id(self.settings.brain_model)
+            mask = found.by_space[space.label]
+            write_image(self.output_dir / names[-1], mask, affine, dtype="uint8", description="brain mask")
+            description = f"Brain mask of the session (method: {facts['method']})"
+            self._write_sidecar(names[-1], space, {"Description": description, "Type": "Brain", "Sources": sources})
+        return {**facts, "sources": sources, **self._checksums(*names)}
 
     def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
         if not all(space.find(contrast).is_file() for space in self.spaces):

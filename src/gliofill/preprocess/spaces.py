@@ -24,7 +24,8 @@ class OutputSpace:
     description
         How images came there.
     find
-        Gives the scratch file of a contrast, of the ``mask`` or of the ``lesion``.
+        Gives the scratch file of a contrast, of the ``mask``, of the ``lesion``, or, as ``brain_`` and a contrast, of
+        the distance from the brain that was measured in it.
     """
 
     label: str
@@ -47,6 +48,8 @@ def output_spaces(plan: SessionPlan, settings: PreprocessSettings, scratch: Path
     def on_reference(what: Contrast | str) -> Path:
         if what == "mask":
             return scratch_of(scratch, "strip") / "mask.nii"
+        if what == f"brain_{plan.reference}":
+            return scratch_of(scratch, "strip") / "distance.nii"
         if what == plan.reference:  # it is there already: no interpolation
             return scratch_of(scratch, f"correct_{what}") / "corrected.nii"
         return scratch_of(scratch, f"native_{what}") / "resampled.nii"

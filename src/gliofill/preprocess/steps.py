@@ -13,6 +13,7 @@ from gliofill.extraction.model import EMBEDDED
 from gliofill.images import read_image
 from gliofill.preprocess import brain
 from gliofill.preprocess.bias import correct_bias
+from gliofill.preprocess.consensus import OUTSIDE_MM
 from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
 from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix, write_matrix
@@ -39,29 +40,34 @@ def strip(
     contrast: Contrast,
     template: tuple[str, str] | None,
     model: str,
+    border_mm: float = 0.0,
     raw: Path | None,
 ) -> None:
-    """Write the brain mask of the reference.
+    """Write the brain mask of an image.
 
     Parameters
     ----------
     image
-        Bias-corrected reference.
+        Bias-corrected.
     out
-        Mask, same grid.
+        Mask, same grid; what ``network`` measured goes beside it as ``distance.nii``.
     method
         ``network`` finds the brain, ``template`` carries the mask of a head over, ``none`` takes the non-zero voxels.
     contrast
-        Of the reference.
+        Of the image.
     template
         Head and mask files of the user's; None takes the built-in head.
     model
         Folder of a network of the user's; empty for the embedded one.
+    border_mm
+        How far beyond the tissue the network's mask goes.
     raw
         The acquired image, for ``none``.
     """
     if method == "network":
-        mask = brain.network_mask(ants.image_read(str(image)), read_image(image), Path(model) if model else EMBEDDED)
+        folder = Path(model) if model else EMBEDDED
+        mask, distance = brain.network_mask(ants.image_read(str(image)), read_image(image), folder, border_mm)
+        ants.image_write(distance, str(out.with_name("distance.nii")))
     elif raw is not None:
         mask = brain.nonzero_mask(ants.image_read(str(raw)))
     else:
@@ -126,7 +132,8 @@ def resample_to_grid(
     out
         Resampled image; the composed transform goes beside it as ``.txt``.
     interpolation
-        ``linear``, ``sinc``, ``nearest``, or ``mask`` (linear, then half).
+        ``linear``, ``sinc``, ``nearest``, ``mask`` (linear, then half), or ``distance`` (linear, and `OUTSIDE_MM`
+        where the image ends).
     grid
         Image whose grid the result has; None takes that of the template.
     """
@@ -135,7 +142,11 @@ def resample_to_grid(
         matrix = read_matrix(path) @ matrix
     target = brain.template_grid() if grid is None else ants.image_read(str(grid))
     native = ants.image_read(str(image))
-    result = resample(native, target, matrix, interpolation="linear" if interpolation == "mask" else interpolation)
+    if interpolation == "distance":
+        result = resample(native, target, matrix, outside=OUTSIDE_MM)
+    else:
+        linear = interpolation == "mask"
+        result = resample(native, target, matrix, interpolation="linear" if linear else interpolation)
     if interpolation == "mask":
         result = ants.threshold_image(result, 0.5, np.inf)
     ants.image_write(result, str(out))

@@ -64,6 +64,8 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
             workflow.connect(register, "transform", resample, "register")
     brain = _resample(workflow, "resample_mask", align, "mask")
     workflow.connect(mask, "mask", brain, "image")
+    if votes(plan, settings):
+        _add_votes(workflow, plan, settings, corrected)
     if plan.lesion is not None:
         lesion = _resample(workflow, "resample_lesion", align, "nearest")
         lesion.inputs.image = str(plan.lesion.path)
@@ -72,6 +74,34 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
     if "native" in settings.output_spaces:
         _add_native(workflow, plan, settings, corrected)
     return workflow
+
+
+def votes(plan: SessionPlan, settings: PreprocessSettings) -> bool:
+    """Whether the brain is looked for in every contrast of a session: it is where that costs little."""
+    return settings.brain_mask == "network" and plan.brain_mask is None
+
+
+def _add_votes(
+    workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, corrected: Mapping[Contrast, Node]
+) -> None:
+    """Add the distances from the brain that the network measures in each contrast, on the grids of the outputs."""
+    for contrast, image in corrected.items():
+        is_reference = contrast is plan.reference
+        strip = workflow.get_node("strip") if is_reference else _strip(f"strip_{contrast}", contrast, settings)
+        if not is_reference:
+            workflow.connect(image, "image", strip, "image")
+        spaces = {"resample_brain": [("align", "align")]}
+        if "native" in settings.output_spaces and not is_reference:
+            spaces["native_brain"] = []
+        for name, transforms in spaces.items():
+            node = Node(Resample(interpolation="distance"), name=f"{name}_{contrast}")
+            workflow.connect(strip, "distance", node, "image")
+            if not transforms:
+                workflow.connect(corrected[plan.reference], "image", node, "grid")
+            if not is_reference:
+                transforms = [*transforms, (f"register_{contrast}", "register")]
+            for source, trait in transforms:
+                workflow.connect(workflow.get_node(source), "transform", node, trait)
 
 
 def _add_native(
@@ -97,20 +127,25 @@ def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSett
         take = Node(Take(given=str(plan.brain_mask.path)), name="strip")
         workflow.connect(reference, "image", take, "reference")
         return take
-    strip = Node(
-        Strip(
-            method=settings.brain_mask,
-            contrast=str(plan.reference),
-            brain_model=settings.brain_model,
-            head_template=settings.head_template,
-            head_template_mask=settings.head_template_mask,
-        ),
-        name="strip",
-    )
+    strip = _strip("strip", plan.reference, settings)
     if settings.brain_mask == "none":
         strip.inputs.raw = str(plan.images[plan.reference])
     workflow.connect(reference, "image", strip, "image")
     return strip
+
+
+def _strip(name: str, contrast: Contrast, settings: PreprocessSettings) -> Node:
+    return Node(
+        Strip(
+            method=settings.brain_mask,
+            contrast=str(contrast),
+            brain_model=settings.brain_model,
+            border_mm=settings.brain_border_mm,
+            head_template=settings.head_template,
+            head_template_mask=settings.head_template_mask,
+        ),
+        name=name,
+    )
 
 
 def _resample(workflow: Workflow, name: str, align: Node, interpolation: str) -> Node:
@@ -203,5 +238,5 @@ def scratch_of(scratch: Path, node: str) -> Path:
 
 
 def resampled(scratch: Path, what: Contrast | str) -> Path:
-    """Return the resampled image of a contrast, of the ``mask`` or of the ``lesion``."""
+    """Return the resampled image of a contrast, or of what else `OutputSpace.find` names."""
     return scratch_of(scratch, f"resample_{what}") / "resampled.nii"

@@ -67,6 +67,8 @@ def session_scores(
     volume = manifest.get("BrainMask", {}).get("volume_mL")
     if _is_number(volume):
         yield Score(*who, "all", "brain volume (mL)", float(volume))
+    for contrast, value in manifest.get("BrainMask", {}).get("agreement", {}).items():
+        yield Score(*who, contrast, "brain mask: overlap with the others", float(value))
     for contrast, record in imputed.items():
         for name, value in ((record.get("Domain") or {}).get("scores") or {}).items():
             yield Score(*who, str(contrast), f"source: {name.replace('_', ' ')}", float(value["value"]))

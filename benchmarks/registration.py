@@ -1,0 +1,104 @@
+"""Rigid registration of cases with a known answer and of cases without: `python benchmarks/registration.py DATA`.
+
+Markdown tables of real images, DATA/cohort, stripped and registered upstream (see `benchmarks/moved.py`):
+
+- the error of several settings, in millimetres over the voxels of the brain, and CPU seconds on one thread;
+- how many of deliberately impossible registrations are flagged: another patient's image, an image with right and left
+  exchanged; and how many of the possible ones.
+"""
+
+# ITK reads its number of threads when it is loaded
+import os
+
+os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ants
+import numpy as np
+
+from gliofill.preprocess.registration import register
+from gliofill.preprocess.rigid import read_matrix
+from moved import SUSPECT, Case, cases
+
+Method = Callable[[Case], np.ndarray]
+
+
+def plain(case: Case) -> np.ndarray:
+    """Return what ANTsPy finds with its own settings."""
+    return read_matrix(ants.registration(case.fixed, case.moving, "Rigid")["fwdtransforms"][0])
+
+
+METHODS: dict[str, Method] = {
+    "gliofill": lambda case: register(case.fixed, case.brain, case.moving).matrix,
+    "gliofill without full resolution": lambda case: register(case.fixed, case.brain, case.moving, fine=False).matrix,
+    "ANTsPy `Rigid`": plain,
+}
+
+
+def trade_off(data: Path, methods: list[str], every: int) -> None:
+    """Print the errors and times of some methods."""
+    errors: dict[str, dict[str, list[float]]] = {name: {} for name in methods}
+    worst: dict[str, float] = dict.fromkeys(methods, 0.0)
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
+    for number, case in enumerate(cases(data)):
+        if number % every or case.name == SUSPECT:
+            continue
+        for name in methods:
+            start = time.process_time()
+            matrix = METHODS[name](case)
+            seconds[name].append(time.process_time() - start)
+            mean, most = case.errors_mm(matrix)
+            errors[name].setdefault(str(case.contrast), []).append(mean)
+            worst[name] = max(worst[name], most)
+            print(f"<!-- {case.name} {case.contrast} {name}: {mean:.2f} mm, {seconds[name][-1]:.1f} s -->", flush=True)
+    kinds = list(errors[methods[0]])
+    count = len(seconds[methods[0]])
+    print(f"| {count} cases | " + " | ".join(kinds) + " | mean | worst case, worst voxel | CPU s |")
+    print("|---|" + "---|" * (len(kinds) + 3))
+    for name in methods:
+        every_one = np.concatenate(list(errors[name].values()))
+        cells = [f"{np.mean(errors[name][kind]):.2f}" for kind in kinds]
+        cells += [
+            f"{every_one.mean():.2f}",
+            f"{every_one.max():.2f}, {worst[name]:.2f}",
+            f"{np.mean(seconds[name]):.1f}",
+        ]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def impossible(data: Path, every: int) -> None:
+    """Print which cases are flagged, and the scores that decide."""
+    print("| | flagged | peak | mirrored |\n|---|---|---|---|")
+    for kind in ("as they are", "right and left exchanged", "another patient"):
+        flagged, peaks, mirrored = 0, [], []
+        chosen = [case for number, case in enumerate(cases(data, kind=kind)) if number % every == 0]
+        for case in chosen:
+            best = register(case.fixed, case.brain, case.moving).best
+            flagged += bool(best.problem)
+            peaks.append(best.after.peak)
+            mirrored.append(best.after.mirrored)
+            print(f"<!-- {kind} {case.name} {case.contrast}: {best.as_mapping()} -->", flush=True)
+        ranges = [f"{min(values):.2f} to {max(values):.2f}" for values in (peaks, mirrored)]
+        print(f"| {kind} | {flagged} of {len(chosen)} | " + " | ".join(ranges) + " |", flush=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="one case of so many")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--only", choices=["trade-off", "impossible"])
+    arguments = parser.parse_args()
+    if arguments.only != "impossible":
+        trade_off(arguments.data, arguments.methods, arguments.every)
+    if arguments.only != "trade-off":
+        impossible(arguments.data, arguments.every)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The brain masks of one session, read from its scratch folder: that of the reference, or the vote of all contrasts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofill.bids import derivatives
+from gliofill.contrasts import Contrast
+from gliofill.images import read_image, read_json
+from gliofill.preprocess.consensus import agreement, vote
+from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.spaces import OutputSpace
+from gliofill.preprocess.workflow import scratch_of, votes
+from gliofill.settings import PreprocessSettings
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SessionMasks:
+    """Brain masks.
+
+    Attributes
+    ----------
+    by_space
+        A mask per label of an output space.
+    agreement
+        Dice of each contrast's own mask with that of the others; empty where only the reference was looked at.
+    voters
+        Contrasts whose median the mask is; empty likewise.
+    """
+
+    by_space: Mapping[str, Mask]
+    agreement: Mapping[Contrast, float]
+    voters: tuple[Contrast, ...]
+
+
+def read_masks(
+    plan: SessionPlan, settings: PreprocessSettings, scratch: Path, spaces: Sequence[OutputSpace]
+) -> SessionMasks:
+    """Read the masks of a session, and let its contrasts vote where a network looked at all of them.
+
+    A contrast whose registration has a problem has no vote, for its brain may lie elsewhere; how far it agrees with
+    the others is told all the same.
+    """
+    if not votes(plan, settings):
+        return SessionMasks({space.label: read_image(space.find("mask"))[0] > 0.5 for space in spaces}, {}, ())
+    masks, agreements = {}, {}
+    voters = tuple(contrast for contrast in plan.images if _is_placed(contrast, plan, scratch))
+    for space in spaces:
+        files = {contrast: space.find(f"brain_{contrast}") for contrast in plan.images}
+        distances = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
+        voters = tuple(contrast for contrast in voters if contrast in distances)
+        masks[space.label] = vote({contrast: distances[contrast] for contrast in voters}, settings.brain_border_mm)
+        if space.label == derivatives.SPACE:
+            agreements = agreement(distances, settings.brain_border_mm)
+    return SessionMasks(masks, agreements, voters)
+
+
+def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSettings) -> dict[str, Any]:
+    """Return what the manifest says about the mask, for JSON."""
+    method = "provided" if plan.brain_mask else settings.brain_mask
+    facts: dict[str, Any] = {
+        "method": method,
+        "volume_mL": round(float(found.by_space[derivatives.SPACE].sum()) / 1000, 1),
+    }
+    if method == "template":
+        facts["head_template"] = settings.head_template or "built-in"
+    if method == "network":
+        from gliofill.extraction.model import model_id  # loads torch, which the scheduling of the nodes must not
+
+        facts |= {"model": model_id(settings.brain_model), "border_mm": settings.brain_border_mm}
+        facts["voters"] = [str(contrast) for contrast in found.voters]
+        facts["agreement"] = {str(contrast): score for contrast, score in found.agreement.items()}
+    return facts
+
+
+def _is_placed(contrast: Contrast, plan: SessionPlan, scratch: Path) -> bool:
+    scores = scratch_of(scratch, f"register_{contrast}") / "registered.json"
+    return contrast is plan.reference or (scores.is_file() and not read_json(scores)["problem"])
