@@ -211,4 +211,7 @@ def test_a_head_template_needs_its_mask_and_both_must_be_there(tmp_path: Path) -
     with pytest.raises(GliofillError, match=r"head_template_mask: .*mask.nii.gz: no such file \(see gliofill fetch\)"):
         parse_config(config, tmp_path)
     (tmp_path / "mask.nii.gz").touch()
+    with pytest.raises(GliofillError, match="brain_mask: template only"):
+        parse_config(config, tmp_path)
+    config["preprocess"]["brain_mask"] = "template"
     assert parse_config(config, tmp_path).preprocess.head_template == str(tmp_path / "head.nii.gz")

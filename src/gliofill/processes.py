@@ -2,8 +2,8 @@
 
 import ctypes
 import os
+import platform
 import signal
-import socket
 import sys
 import threading
 import time
@@ -47,7 +47,7 @@ class ProcessIdentity:
     @classmethod
     def own(cls) -> "ProcessIdentity":
         """Return that of this process."""
-        return cls(socket.gethostname(), os.getpid(), round(psutil.Process().create_time(), 2))
+        return cls(platform.node(), os.getpid(), round(psutil.Process().create_time(), 2))
 
     @classmethod
     def parse(cls, text: str) -> "ProcessIdentity | None":
@@ -64,7 +64,7 @@ class ProcessIdentity:
     @property
     def is_here(self) -> bool:
         """Whether it runs, or ran, on this machine."""
-        return self.host == socket.gethostname()
+        return self.host == platform.node()
 
     @property
     def is_alive(self) -> bool:

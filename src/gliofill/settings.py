@@ -80,7 +80,7 @@ class PreprocessSettings(Section):
 
     output_spaces: tuple[str, ...] = ("template",)
     derivatives: Mapping[str, str] = field(default_factory=dict)
-    brain_mask: str = "template"
+    brain_mask: str = "network"
     brain_model: str = ""
     brain_border_mm: float = 1.0
     brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
@@ -285,7 +285,7 @@ def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
     Raises
     ------
     GliofillError
-        If a head template comes without its mask, or is not there.
+        If a head template comes without its mask, is not there, or would not be used.
     """
     if preprocess.get("brain_model"):
         preprocess["brain_model"] = str((start / Path(preprocess["brain_model"]).expanduser()).resolve())
@@ -298,6 +298,10 @@ def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
     if bool(preprocess.get("head_template")) != bool(preprocess.get("head_template_mask")):
         raise GliofillError(
             "configuration: preprocess.head_template and head_template_mask go together; set both or none"
+        )
+    if preprocess.get("head_template") and preprocess.get("brain_mask") != "template":
+        raise GliofillError(
+            "configuration: preprocess.head_template is used by brain_mask: template only; set that too, or take it out"
         )
     for name, path in preprocess.get("derivatives", {}).items():
         preprocess["derivatives"][name] = str((start / Path(path).expanduser()).resolve())

@@ -21,7 +21,7 @@ _MORE: Mapping[Contrast, tuple[float, ...]] = {
 _SAME = {"white_matter": "white_matter", "grey_matter": "grey_matter", "csf": "csf", "dura": "dura", "bone": "skull"}
 _SAME |= {"marrow": "marrow", "muscle": "muscle", "fat": "scalp"}
 # outside the brain hardly two scanners agree: fat may be suppressed, vessels flow, marrow differs with age
-_VARIABLE = ("fat", "marrow", "vessel", "dura", "skin", "mucosa", "gland", "enhancing", "necrosis", "cavity")
+_VARIABLE = ("fat", "marrow", "vessel", "dura", "skin", "muscle", "mucosa", "gland", "enhancing", "necrosis", "cavity")
 _BRAIN = ("white_matter", "grey_matter", "csf")
 
 

@@ -24,6 +24,8 @@ def fetch(arguments: argparse.Namespace) -> int:
         return 1
     print(asset.licence)
     print("For your configuration:\npreprocess:")
+    if "head_template" in asset.files:
+        print("  brain_mask: template")
     for key, path in files.items():
         print(f"  {key}: {path}")
     return 0
