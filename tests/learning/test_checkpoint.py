@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,53 @@ def test_weights_that_are_not_numbers_are_refused(folder: Path) -> None:
     edit(folder, lambda m: m.update(weights_sha256=sha256(folder / "weights.safetensors")))
     with pytest.raises(GliofillError, match=r"output\.bias has NaN or infinite weights"):
         load_model(folder)
+
+
+class Payload:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.file,)
+
+
+def test_a_pickle_among_the_weights_is_refused_and_not_run(folder: Path, tmp_path: Path) -> None:
+    pickled = tmp_path / "weights.pt"
+    torch.save({"0.output.bias": Payload(tmp_path / "executed")}, pickled)
+    shutil.copyfile(pickled, folder / "weights.safetensors")
+    edit(folder, lambda m: m.update(weights_sha256=sha256(folder / "weights.safetensors")))
+    with pytest.raises(GliofillError, match=r"weights\.safetensors: cannot be read as safetensors"):
+        load_model(folder)
+    assert not (tmp_path / "executed").exists()
+    torch.load(pickled, weights_only=False)
+    assert (tmp_path / "executed").exists(), "the payload does nothing, so the test proved nothing"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]},
+        {"dtype": "F32", "shape": [4], "data_offsets": [0, 10**9]},
+        {"dtype": "F32", "shape": [10**9], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": [-4], "data_offsets": [16, 0]},
+    ],
+    ids=["terabytes", "beyond the end", "shape without data", "negative"],
+)
+def test_a_header_that_lies_is_refused(folder: Path, entry: dict[str, Any]) -> None:
+    header = json.dumps({"0.output.bias": entry}).encode()
+    content = len(header).to_bytes(8, "little") + header + bytes(16)
+    (folder / "weights.safetensors").write_bytes(content)
+    edit(folder, lambda m: m.update(weights_sha256=sha256(folder / "weights.safetensors")))
+    with pytest.raises(GliofillError, match=r"weights\.safetensors: cannot be read as safetensors"):
+        load_model(folder)
+
+
+def test_a_path_in_the_metadata_leads_nowhere(folder: Path, tmp_path: Path, network: Generator) -> None:
+    (tmp_path / "elsewhere.safetensors").write_bytes(b"not read")
+    edit(folder, lambda m: m.update(weights="../elsewhere.safetensors", weights_file="/etc/passwd"))
+    assert torch.equal(load_model(folder).networks[0].output.bias, network.output.bias)
 
 
 def test_missing_and_damaged_files_are_told(folder: Path, tmp_path: Path) -> None:
