@@ -31,11 +31,15 @@ IDENTIFYING = {
     "AcquisitionDateTime": "2019-03-04T05:06:07.123",
 }
 
+#: a name of folders that a shell would run, were it not quoted
+HOSTILE = "it's $(touch pwned) `touch pwned`; touch pwned & \"x\" | #"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a dataset full of names, and what one run made of it, without a network."""
-    folder = tmp_path_factory.mktemp("isolated")
+    folder = tmp_path_factory.mktemp("isolated") / HOSTILE
+    folder.mkdir()
     config = make_cohort(folder, sessions=1)
     image = folder / "bids" / "sub-01" / "anat" / "sub-01_T2w.nii.gz"
     image.with_name("sub-01_T2w.json").write_text(json.dumps(IDENTIFYING | {"EchoTime": 0.09}))
@@ -48,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=600,
+        cwd=folder,
         check=False,
         env=os.environ | {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
     )
@@ -105,3 +110,8 @@ def test_a_run_without_a_network_makes_everything(folder: Path) -> None:
 
 def test_the_dataset_is_as_it_was(folder: Path) -> None:
     assert checksums(folder / "bids") == json.loads((folder / "before.json").read_text())
+
+
+def test_nothing_in_the_names_of_folders_is_run(folder: Path) -> None:
+    assert not [path for path in folder.parent.rglob("*pwned") if path != folder]
+    assert not (ROOT / "pwned").exists()
