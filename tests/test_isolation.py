@@ -32,7 +32,7 @@ IDENTIFYING = {
 }
 
 #: a name of folders that a shell would run, were it not quoted
-HOSTILE = "it's $(touch pwned) `touch pwned`; touch pwned & \"x\" | #"
+HOSTILE = 'it\'s $(touch pwned) `touch pwned`; touch pwned & "x" | #'
 
 
 @pytest.fixture(scope="module")

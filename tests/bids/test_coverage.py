@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gliofill.bids import measurements
 from gliofill.bids.coverage import Row, cover, read_coverage, read_session, write_coverage
-from gliofill.bids.measurements import MeasurementCache
+from gliofill.bids.measurements import MeasurementCache, measure_all
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.dataset import Dataset, Scan, Session
 from gliofill.errors import GliofillError
@@ -167,3 +168,22 @@ def test_image_survives_the_file_and_the_same_voxels_give_the_same_bytes(tmp_pat
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
     assert is_same_grid(data.shape, affine, read.shape, read_affine)
     assert not is_same_grid(data.shape, affine, read.shape, affine + np.diag([0.01, 0, 0, 0]))
+
+
+def test_an_image_whose_measuring_fails_in_an_unforeseen_way_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("good", "odd"):
+        write_image(tmp_path / f"{name}.nii.gz", np.random.default_rng(0).random((12, 12, 12)), np.eye(4))
+
+    def fail(path: Path) -> Measurement:
+        if path.name == "odd.nii.gz":
+            raise ZeroDivisionError("nobody\nthought of it")
+        return measure(path)
+
+    monkeypatch.setattr(measurements, "measure", fail)
+    cache = MeasurementCache(tmp_path / "cache.json")
+    paths = [tmp_path / "good.nii.gz", tmp_path / "odd.nii.gz"]
+    found = measure_all(paths, cache, threads=2, advance=lambda: None)
+    assert not found[paths[0]].error
+    assert found[paths[1]].error == "could not be measured (ZeroDivisionError: nobody thought of it)"

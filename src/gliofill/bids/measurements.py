@@ -65,6 +65,9 @@ def measure_all(
             measurement = cache.measure(path)
         except OSError as error:
             measurement = Measurement(error=error.strerror or str(error))
+        except Exception as error:  # one strange image must not stop the measuring of all others
+            words = " ".join(str(error).split())
+            measurement = Measurement(error=f"could not be measured ({type(error).__name__}: {words})")
         advance()
         return path, measurement
 
