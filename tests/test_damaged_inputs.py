@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,17 +16,29 @@ from gliofill.bids import derivatives
 _MOST_MB, _MOST_SECONDS = 1000, 150
 
 
+# a process inherits the peak of the one that started it until it runs a program of its own, and that of the tests is
+# large: a small one stands between
+_LAUNCH = """
+import os, subprocess, sys
+process = subprocess.Popen([sys.executable, "-m", "gliofill.cli", *sys.argv[2:]])
+_, status, usage = os.wait4(process.pid, 0)
+open(sys.argv[1], "w").write(str(usage.ru_maxrss))
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 class Ended:
     """A finished command: exit code, output, seconds and peak of its memory in megabytes."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         begin = time.monotonic()
         with (folder / "out.txt").open("wb") as out, (folder / "err.txt").open("wb") as err:
-            command = [sys.executable, "-m", "gliofill.cli", *words]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.code, self.seconds, self.memory_mb = process.returncode, time.monotonic() - begin, usage.ru_maxrss / 1024
+            command = [sys.executable, "-c", _LAUNCH, str(folder / "memory.txt"), *words]
+            self.code = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
+            ).returncode
+        self.seconds = time.monotonic() - begin
+        self.memory_mb = int((folder / "memory.txt").read_text()) / 1024
         self.out, self.err = (folder / "out.txt").read_text("utf-8"), (folder / "err.txt").read_text("utf-8")
 
 
@@ -61,7 +72,7 @@ def test_every_damaged_input_has_its_verdict_with_a_reason(corpus, covered) -> N
         if (damage.status and row["status"] != damage.status) or damage.says not in told or not row["reason"]:
             wrong.append((session, damage.name, damage.status, damage.says, row["status"], told))
         # the answer to what was not foreseen must not be needed for any of these
-        assert "cannot be measured" not in told
+        assert "could not be measured (" not in told
     assert not wrong
 
 
