@@ -34,7 +34,11 @@ def start_run(config: Path, *words: str, environment: Mapping[str, str] | None =
 
 
 def kill_when(run: subprocess.Popen[bytes], sign: signal.Signals, is_time: Callable[[], bool]) -> int:
-    """Send a signal to a run at its moment and return the exit code; the run may be over before."""
+    """Send a signal to a run at its moment and return the exit code; the run may be over before.
+
+    Snakemake was seen to wait for ever after a signal in the moment in which a job ended. What stops runs from outside
+    then kills them, and so does this.
+    """
     while run.poll() is None and not is_time():
         time.sleep(0.02)
     if run.poll() is None:
@@ -42,7 +46,11 @@ def kill_when(run: subprocess.Popen[bytes], sign: signal.Signals, is_time: Calla
             os.killpg(run.pid, sign)
         else:
             run.send_signal(sign)
-    return run.wait(timeout=600)
+    try:
+        return run.wait(timeout=90)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        return run.wait()
 
 
 def tree(output: Path, *without: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_a_run_killed_three_times_is_completed_by_the_same_command_and_equal_to_
         assert {name: records(output).get(name) for name in done} == done
         done = records(output)
         # what a killed step held is given back at once, but by SIGKILL, after which the next start does so
-        assert sign == signal.SIGKILL or not leftovers(output)
+        assert code == -signal.SIGKILL or not leftovers(output)
     run = start_run(config, environment=stand_ins(cohort))
     assert run.wait(timeout=600) == 0, config.with_suffix(".log").read_text()
     assert not leftovers(output)

@@ -136,7 +136,10 @@ def test_native_steps_are_planned_only_when_asked_for(tmp_path: Path) -> None:
     for spaces in (("template",), ("template", "native")):
         workflow = build(plan, PreprocessSettings(output_spaces=spaces), tmp_path)
         names[spaces] = {node for node in workflow.list_node_names() if node.startswith("native_")}
-    assert names == {("template",): set(), ("template", "native"): {"native_FLAIR", "native_lesion"}}
+    assert names == {
+        ("template",): set(),
+        ("template", "native"): {"native_FLAIR", "native_brain_FLAIR", "native_lesion"},
+    }
 
 
 def test_the_orientation_of_the_reference_survives(tmp_path: Path) -> None:

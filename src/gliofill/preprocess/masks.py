@@ -55,7 +55,10 @@ def read_masks(
         files = {contrast: space.find(f"brain_{contrast}") for contrast in plan.images}
         distances = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
         voters = tuple(contrast for contrast in voters if contrast in distances)
-        masks[space.label] = vote({contrast: distances[contrast] for contrast in voters}, settings.brain_border_mm)
+        if voters:
+            masks[space.label] = vote({contrast: distances[contrast] for contrast in voters}, settings.brain_border_mm)
+        else:  # the mask of the reference is there, what it was made of is not
+            masks[space.label] = read_image(space.find("mask"))[0] > 0.5
         if space.label == derivatives.SPACE:
             agreements = agreement(distances, settings.brain_border_mm)
     return SessionMasks(masks, agreements, voters)
