@@ -1,10 +1,18 @@
 """One mask of several contrasts: the median decides, one that strays is outvoted and shows in its agreement."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
+from gliofill.images import write_image
 from gliofill.preprocess.consensus import OUTSIDE_MM, agreement, vote
+from gliofill.preprocess.masks import read_masks
+from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.spaces import OutputSpace
+from gliofill.settings import PreprocessSettings
 
 T1POST, T1W, T2W, FLAIR = Contrast
 
@@ -49,3 +57,17 @@ def test_agreement_is_with_the_others_where_both_were_measured() -> None:
 def dice_of_balls(radius: float, apart: float) -> float:
     """Return the Dice of two equal balls: a lens over a ball."""
     return 1 - 1.5 * (apart / (2 * radius)) + 0.5 * (apart / (2 * radius)) ** 3
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_a_contrast_in_which_no_brain_was_found_does_not_agree(tmp_path: Path, is_found: bool) -> None:
+    files = {name: tmp_path / f"{name}.nii.gz" for name in ("mask", "brain_T1post", "brain_T2w")}
+    write_image(files["mask"], (ball(9) < 0).astype(np.float32), np.eye(4))
+    write_image(files["brain_T1post"], ball(10), np.eye(4))
+    if is_found:
+        write_image(files["brain_T2w"], ball(10), np.eye(4))
+    space = OutputSpace(derivatives.SPACE, "", "", lambda what: files[str(what)])
+    plan = SessionPlan("sub-01", {T1POST: tmp_path, T2W: tmp_path}, T1POST)
+    found = read_masks(plan, PreprocessSettings(brain_border_mm=0), tmp_path, [space])
+    assert found.agreement == ({T1POST: 1.0, T2W: 1.0} if is_found else {T2W: 0.0})
+    assert found.voters == (T1POST,) and np.array_equal(found.by_space[derivatives.SPACE], ball(10) < 0)

@@ -29,7 +29,8 @@ class SessionMasks:
     by_space
         A mask per label of an output space.
     agreement
-        Dice of each contrast's own mask with that of the others; empty where only the reference was looked at.
+        Dice of each contrast's own mask with that of the others, 0 where no brain was found; empty where only the
+        reference was looked at.
     voters
         Contrasts whose median the mask is; empty likewise.
     """
@@ -60,7 +61,9 @@ def read_masks(
         else:  # the mask of the reference is there, what it was made of is not
             masks[space.label] = read_image(space.find("mask"))[0] > 0.5
         if space.label == derivatives.SPACE:
-            agreements = agreement(distances, settings.brain_border_mm)
+            # where no brain was found, or its place is not known, none agrees
+            agreements = dict.fromkeys((contrast for contrast in plan.images if contrast not in distances), 0.0)
+            agreements |= agreement(distances, settings.brain_border_mm)
     return SessionMasks(masks, agreements, voters)
 
 
