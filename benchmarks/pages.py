@@ -53,7 +53,7 @@ def _entry(generator: np.random.Generator) -> dict:
     scores = {name: float(generator.beta(8, 4)) for name in ("mutual_information", "head_overlap", "brain_in_field")}
     attempt = {"start": "centre of mass", "before": scores, "after": scores, "problem": ""}
     state = {"status": "flagged", "reason": f"registration: {REASON}"} if flagged else {"status": "ok", "reason": ""}
-    return {**state, "registration": {"problem": "", "attempts": [attempt]}}
+    return {**state, "registration": {"problem": "", "best": 0, "attempts": [attempt]}}
 
 
 def _write(path: Path, content: dict) -> None:

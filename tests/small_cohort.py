@@ -27,7 +27,7 @@ LENIENT = {"max_pixel_mm": 10.0, "max_spacing_mm": 10.0} | dict.fromkeys(
 def make_cohort(folder: Path, *, sessions: int = 2) -> Path:
     """Write dataset, model and configuration; returns the file of the latter, whose output folder is ``folder/out``."""
     for number in range(1, sessions + 1):
-        _write_brain(folder / "bids" / f"sub-{number:02}" / "anat" / f"sub-{number:02}_T2w.nii.gz", seed=number)
+        write_brain(folder / "bids" / f"sub-{number:02}" / "anat" / f"sub-{number:02}_T2w.nii.gz", seed=number)
     write_json(folder / "bids" / "dataset_description.json", {"Name": "generated", "BIDSVersion": "1.10.0"})
     return configure(folder, folder / "out", model=make_model(folder / "model"))
 
@@ -56,7 +56,7 @@ def make_model(folder: Path) -> Path:
     return save_model(folder, [Generator(4, 1, upsampling="resize")], task=task, recipe=recipe, training=training)
 
 
-def _write_brain(path: Path, *, seed: int) -> None:
+def write_brain(path: Path, *, seed: int) -> None:
     """Write the brain of the template, coarse and with the contrast of a T2w."""
     template = load_mni152_template(resolution=SPACING_MM)
     brain = template.get_fdata() / template.get_fdata().max()

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gliofill.bids.derivatives import SPACE
 from gliofill.contrasts import Contrast
 from gliofill.head import built_in_head, render
 from gliofill.preprocess.judgement import LEAST, LEAST_TEMPLATE, judge_registration, judge_session
@@ -46,7 +47,7 @@ def manifest(**registrations: dict[str, Any]) -> dict[str, Any]:
     return {
         "Reference": "T1post",
         "BrainMask": {"method": "template"},
-        "TemplateAlignment": registrations.get("template", registration()),
+        "TemplateAlignment": {"target": SPACE} | registrations.get("template", registration()),
         "Contrasts": entries,
     }
 

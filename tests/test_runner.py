@@ -67,12 +67,14 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def test_options_of_fmriprep_are_understood_with_hyphen_and_underscore() -> None:
     words = "/in /out participant --participant_label sub-01 02 --exclude-participant-label 03 --session_label pre"
-    more = "--nprocs 4 --mem_mb 16G --random_seed 7 --skip_bids_validation --output-spaces MNI152NLin2009aSym:res-1"
-    options = read_app_options([*words.split(), *more.split()])
+    more = "--nprocs 4 --mem_mb 16G --random_seed 7 --skip_bids_validation --longitudinal"
+    spaces = "--output-spaces MNI152NLin2009aSym:res-1"
+    options = read_app_options([*words.split(), *more.split(), *spaces.split()])
     assert (options.cores, options.mem) == (4, 16000)
     config = make_config(options)
     assert config["participants"] == ["sub-01", "02"] and config["exclude_participants"] == ["03"]
     assert config["sessions"] == ["pre"] and config["split"] == {"seed": 7}
+    assert config["preprocess"] == {"output_spaces": ["template"], "align_sessions": "first"}
 
 
 @pytest.mark.parametrize(

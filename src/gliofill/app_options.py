@@ -120,6 +120,11 @@ def _add_choice(parser: AppParser) -> None:
         help=f"{SPACE} is always written; native adds each session's own space, on the grid of its reference contrast",
     )
     group.add_argument(
+        "--longitudinal",
+        action="store_true",
+        help="align the later sessions of a participant to the first one, so that follow-ups can be subtracted",
+    )
+    group.add_argument(
         "--random-seed",
         type=int,
         metavar="N",
@@ -205,14 +210,15 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     config |= {key: values for key, values in labels.items() if values}
     if options.bids_filter != "{}":
         config["bids_filter"] = read_filter(options.bids_filter)
+    preprocess: dict[str, Any] = {}
     if spaces := {SPACES[space.partition(":")[0]] for space in options.output_spaces}:
-        config["preprocess"] = {
-            **config.get("preprocess", {}),
-            "output_spaces": sorted(spaces | {"template"}, reverse=True),
-        }
+        preprocess["output_spaces"] = sorted(spaces | {"template"}, reverse=True)
     if options.derivatives:
-        given = {name: str(path) for name, path in options.derivatives}
-        config["preprocess"] = {**config.get("preprocess", {}), "derivatives": given}
+        preprocess["derivatives"] = {name: str(path) for name, path in options.derivatives}
+    if options.longitudinal:
+        preprocess["align_sessions"] = "first"
+    if preprocess:
+        config["preprocess"] = {**config.get("preprocess", {}), **preprocess}
     if options.stop_on_first_crash:
         config["stop_on_first_crash"] = True
     if options.random_seed is not None:

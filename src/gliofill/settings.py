@@ -79,6 +79,7 @@ class PreprocessSettings(Section):
     """How a session is preprocessed."""
 
     output_spaces: tuple[str, ...] = ("template",)
+    align_sessions: str = "template"
     derivatives: Mapping[str, str] = field(default_factory=dict)
     brain_mask: str = "network"
     brain_model: str = ""

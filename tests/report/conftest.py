@@ -160,7 +160,8 @@ def _acquire(tree: Tree, session: str, contrast: Contrast, *, publish: bool = Tr
     attempt = {"start": "centre of mass", "before": {"mutual_information": 0.1}, "after": scores, "problem": ""}
     files = {derivatives.preprocessed(session, contrast): "ef" * 32}
     entry = {"status": "ok", "reason": "", "source": f"bids:raw:{name}", "files": files}
-    return entry if contrast is Contrast.T1POST else entry | {"registration": {"problem": "", "attempts": [attempt]}}
+    registration = {"problem": "", "best": 0, "attempts": [attempt]}
+    return entry if contrast is Contrast.T1POST else entry | {"registration": registration}
 
 
 def _manifest(tree: Tree, session: str, entries: Mapping[str, dict], *, with_lesion: bool = False) -> None:

@@ -186,6 +186,12 @@ def given_masks(wildcards):
     return [str(mask.path) for mask in found]
 
 
+def first_record(wildcards):
+    """Return the record of the session that a later one of its participant is aligned to."""
+    first = work().firsts.get(wildcards.folder)
+    return derivatives.session_qc(first) if first else []
+
+
 def session_records(wildcards):
     return [derivatives.session_qc(folder) for folder in work().images]
 

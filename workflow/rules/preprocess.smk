@@ -3,6 +3,7 @@ rule preprocess:
     input:
         images=raw_images,
         masks=given_masks,
+        first=first_record if SETTINGS.preprocess.align_sessions == "first" else [],
     output:
         record="{folder}/anat/{prefix}_desc-contrasts_qc.json",
     log:

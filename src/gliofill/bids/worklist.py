@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from gliofill.bids.coverage import read_columns
@@ -26,6 +26,22 @@ class WorkList:
     sessions: tuple[str, ...] = ()
     images: Mapping[str, list[str]] = field(default_factory=dict)
     fillings: Mapping[str, list[Contrast]] = field(default_factory=dict)
+
+    @cached_property
+    def firsts(self) -> dict[str, str]:
+        """For each session that is not its participant's first, the one that is.
+
+        The first is that of the sessions to be preprocessed whose label sorts first.
+
+        Examples
+        --------
+        >>> WorkList(images={"sub-01/ses-02": [], "sub-01/ses-01": [], "sub-02": []}).firsts
+        {'sub-01/ses-02': 'sub-01/ses-01'}
+        """
+        first: dict[str, str] = {}
+        for folder in sorted(self.images):
+            first.setdefault(folder.split("/")[0], folder)
+        return {folder: own for folder in self.images if (own := first[folder.split("/")[0]]) != folder}
 
 
 def read_worklist(table: Path) -> WorkList:

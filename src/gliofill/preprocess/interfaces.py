@@ -158,21 +158,25 @@ class AlignInput(BaseInterfaceInputSpec):
     reference = File(exists=True, mandatory=True)
     mask = File(exists=True, mandatory=True)
     contrast = traits.Str(mandatory=True)
+    target = File(exists=True)
+    target_mask = File(exists=True)
 
 
 class Align(_Step):
-    """Rigid alignment of the reference to the template; see `steps.align_to_template`."""
+    """Rigid alignment of the reference to the template, or to another session; see `steps.align`."""
 
     input_spec, output_spec = AlignInput, TransformOutput
 
     def _run_interface(self, runtime: Any) -> Any:
         from gliofill.preprocess import steps
 
-        steps.align_to_template(
-            Path(self.inputs.reference),
-            Path(self.inputs.mask),
+        inputs = self.inputs
+        steps.align(
+            Path(inputs.reference),
+            Path(inputs.mask),
             self._out("aligned.txt"),
-            contrast=Contrast(self.inputs.contrast),
+            contrast=Contrast(inputs.contrast),
+            target=None if inputs.target is Undefined else (Path(inputs.target), Path(inputs.target_mask)),
         )
         return runtime
 

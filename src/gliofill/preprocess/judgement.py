@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofill.bids.derivatives import SPACE
 from gliofill.contrasts import Contrast
 from gliofill.head import tissue_probabilities
 from gliofill.quality.fit import Fit, Volume, fits_there
@@ -43,7 +44,7 @@ def judge_session(
         Brain mask, same grid.
     """
     white, grey, template = tissue_probabilities()
-    alignment = judge_registration(manifest["TemplateAlignment"], "the session on the template", LEAST_TEMPLATE)
+    alignment = _judge_alignment(manifest["TemplateAlignment"])
     reference = images.get(Contrast(manifest["Reference"]))
     scores = None if reference is None else score_mask(mask, template, reference)
     shared = [alignment, *([] if scores is None else [judge_mask(scores)])]
@@ -77,6 +78,13 @@ def judge_session(
 
 
 Judgement = tuple[Verdict | None, str]
+
+
+def _judge_alignment(alignment: Mapping[str, Any]) -> Judgement:
+    """Judge how a session lies on the template, or on the first one of its patient."""
+    if alignment["target"] == SPACE:
+        return judge_registration(alignment, "the session on the template", LEAST_TEMPLATE)
+    return judge_registration(alignment, f"the session on {alignment['target'].removeprefix('bids::')}", LEAST)
 
 
 def _confirm(

@@ -27,6 +27,26 @@ class Companion:
 
 
 @dataclass(frozen=True)
+class Target:
+    """What a session is aligned to, where that is not the template: an image of another session on its grid.
+
+    Attributes
+    ----------
+    image, mask
+        The stripped image and its brain mask.
+    uri
+        BIDS URI of the image.
+    folder
+        ``sub-X/ses-Y`` of the other session.
+    """
+
+    image: Path
+    mask: Path
+    uri: str
+    folder: str
+
+
+@dataclass(frozen=True)
 class SessionPlan:
     """Inputs of one session.
 
@@ -44,6 +64,8 @@ class SessionPlan:
         Lesion labels; None if there are none.
     problems
         What was asked for and cannot be done, for instance lesion labels on an unknown grid.
+    target
+        What the reference is aligned to; None for the template.
     """
 
     folder: str
@@ -52,6 +74,7 @@ class SessionPlan:
     brain_mask: Companion | None = None
     lesion: Companion | None = None
     problems: tuple[str, ...] = ()
+    target: Target | None = None
 
 
 def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) -> SessionPlan:

@@ -20,6 +20,7 @@ from gliofill.disk import disk_problem
 from gliofill.errors import DiskError, GliofillError
 from gliofill.holding import remove_temporary
 from gliofill.images import read_image, sha256, write_image, write_json
+from gliofill.preprocess.longitudinal import align_to_first, read_first
 from gliofill.preprocess.masks import SessionMasks, describe, read_masks
 from gliofill.preprocess.plan import SessionPlan, plan_session
 from gliofill.preprocess.spaces import OutputSpace, output_spaces
@@ -28,7 +29,14 @@ from gliofill.settings import PreprocessSettings
 
 
 def preprocess_session(
-    bids_dir: Path, output_dir: Path, rows: list[Row], *, settings: PreprocessSettings, work_dir: Path, threads: int
+    bids_dir: Path,
+    output_dir: Path,
+    rows: list[Row],
+    *,
+    settings: PreprocessSettings,
+    work_dir: Path,
+    threads: int,
+    first: str = "",
 ) -> dict[str, Any]:
     """Register, strip and resample the usable contrasts of one session, and write its manifest.
 
@@ -46,17 +54,26 @@ def preprocess_session(
         Scratch; the session's folder below it is removed at the end, also after a failure.
     threads
         Steps at a time; the result does not depend on it.
+    first
+        Session that this one is aligned to if it has usable images; empty for the template.
 
     Returns
     -------
     dict
         The manifest, also written as `derivatives.session_qc`.
+
+    Raises
+    ------
+    GliofillError
+        If the first session was not preprocessed yet.
     """
     folder = rows[0].folder
+    earlier = read_first(output_dir, first) if first else None
     remove_temporary(output_dir / folder / "anat")  # of an attempt that was killed
     with scratch_folder(work_dir / folder.replace("/", "_")) as scratch:
         try:
             plan = plan_session(bids_dir, rows, settings)
+            plan = align_to_first(plan, earlier) if earlier else plan
             failures = _run(plan, settings, scratch, threads=threads)
         except GliofillError as error:
             manifest = _failed_manifest(rows, str(error))
@@ -147,7 +164,9 @@ class _Publisher:
         found = read_masks(self.plan, self.settings, self.scratch, self.spaces)
         masks = found.by_space
         manifest["BrainMask"] = self._publish_mask(found)
-        manifest["TemplateAlignment"] = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
+        target = self.plan.target.uri if self.plan.target else derivatives.SPACE
+        alignment = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
+        manifest["TemplateAlignment"] = {"target": target, **alignment}
         manifest["Contrasts"] = {
             str(contrast): self._publish_contrast(contrast, masks) for contrast in self.plan.images
         }
@@ -248,7 +267,7 @@ class _Publisher:
         return source_uri(path, self.bids_dir, self.settings.derivatives)
 
     def _write_sidecar(self, image: str, space: OutputSpace, content: dict[str, Any]) -> None:
-        content = {"SpatialReference": space.reference, **content}
+        content = {"SpatialReference": space.reference, **content, "Sources": [*content["Sources"], *space.sources]}
         write_json(self.output_dir / derivatives.sidecar(image), content)
 
     def _checksums(self, *names: str) -> dict[str, dict[str, str]]:

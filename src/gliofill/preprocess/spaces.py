@@ -26,12 +26,15 @@ class OutputSpace:
     find
         Gives the scratch file of a contrast, of the ``mask``, of the ``lesion``, or, as ``brain_`` and a contrast, of
         the distance from the brain that was measured in it.
+    sources
+        BIDS URIs of what decided on the place of the images there, beside themselves.
     """
 
     label: str
     reference: str
     description: str
     find: Callable[[Contrast | str], Path]
+    sources: tuple[str, ...] = ()
 
 
 def output_spaces(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, reference: str) -> list[OutputSpace]:
@@ -54,13 +57,19 @@ def output_spaces(plan: SessionPlan, settings: PreprocessSettings, scratch: Path
             return scratch_of(scratch, f"correct_{what}") / "corrected.nii"
         return scratch_of(scratch, f"native_{what}") / "resampled.nii"
 
+    target = plan.target
+    place = f"{target.folder}, which lies in {derivatives.SPACE}," if target else derivatives.SPACE
     template = OutputSpace(
         derivatives.SPACE,
         derivatives.SPATIAL_REFERENCE,
-        f"aligned rigidly to {derivatives.SPACE} through the session's {plan.reference}",
+        f"aligned rigidly to {place} through the session's {plan.reference}",
         lambda what: resampled(scratch, what),
+        (target.uri,) if target else (),
     )
     native = OutputSpace(
-        derivatives.NATIVE, reference, f"aligned rigidly to the session's {plan.reference}, on its grid", on_reference
+        derivatives.NATIVE,
+        reference,
+        f"aligned rigidly to the session's {plan.reference}, on its grid",
+        on_reference,
     )
     return [template, *([native] if "native" in settings.output_spaces else [])]

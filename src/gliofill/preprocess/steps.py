@@ -100,11 +100,30 @@ def register_to_reference(reference: Path, mask: Path, moving: Path, out: Path) 
     _write_registration(register(*images), out)
 
 
-def align_to_template(reference: Path, mask: Path, out: Path, *, contrast: Contrast) -> None:
-    """Write the rigid transform from the reference to the template, and its scores beside it as JSON."""
-    image, brain_mask = ants.image_read(str(reference)), ants.image_read(str(mask))
-    template, template_brain = brain.built_in_template(contrast)
-    result = register(template * template_brain, template_brain, image * brain_mask, fine=False, limits=TEMPLATE_LIMITS)
+def align(
+    reference: Path, mask: Path, out: Path, *, contrast: Contrast, target: tuple[Path, Path] | None = None
+) -> None:
+    """Write the rigid transform from the reference to the template's grid, and its scores beside it as JSON.
+
+    Parameters
+    ----------
+    reference, mask
+        Image and its brain mask.
+    out
+        The transform.
+    contrast
+        Of the reference.
+    target
+        A stripped image of the same patient on the template's grid, which is aligned to instead of the template, and
+        its brain mask: with what is measured within one person, folds inside the brain tell right from wrong.
+    """
+    stripped = ants.image_read(str(reference)) * ants.image_read(str(mask))
+    if target is not None:
+        fixed, fixed_brain = (ants.image_read(str(path)) for path in target)
+        result = register(fixed, fixed_brain, stripped)
+    else:
+        template, template_brain = brain.built_in_template(contrast)
+        result = register(template * template_brain, template_brain, stripped, fine=False, limits=TEMPLATE_LIMITS)
     _write_registration(result, out)
 
 

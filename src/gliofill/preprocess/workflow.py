@@ -48,7 +48,7 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
         for contrast, path in plan.images.items()
     }
     reference = corrected[plan.reference]
-    align = Node(Align(contrast=str(plan.reference)), name="align")
+    align = _align(plan)
     workflow.connect(reference, "image", align, "reference")
     mask = _mask_source(workflow, plan, settings, reference)
     workflow.connect(mask, "mask", align, "mask")
@@ -74,6 +74,13 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
     if "native" in settings.output_spaces:
         _add_native(workflow, plan, settings, corrected)
     return workflow
+
+
+def _align(plan: SessionPlan) -> Node:
+    node = Node(Align(contrast=str(plan.reference)), name="align")
+    if plan.target is not None:
+        node.inputs.target, node.inputs.target_mask = str(plan.target.image), str(plan.target.mask)
+    return node
 
 
 def votes(plan: SessionPlan, settings: PreprocessSettings) -> bool:

@@ -31,12 +31,15 @@ class Methods:
         In how many sessions the brain mask was made in which way, see `MASKS`.
     mask_models
         The networks that drew some of them.
+    is_longitudinal
+        Whether later sessions of a patient were aligned to the first.
     """
 
     models: frozenset[ModelIdentity] = frozenset()
     bias_corrected: bool = False
     masks: tuple[tuple[str, int], ...] = ()
     mask_models: tuple[str, ...] = ()
+    is_longitudinal: bool = False
 
     def write(self) -> "MethodsText":
         """Return the text and what it cites."""
@@ -50,6 +53,8 @@ class Methods:
                 "to the ICBM 2009a symmetric template (MNI152NLin2009aSym) {mni} with ANTs {ants}, and resampled once "
                 "to 1 mm."
             )
+            if self.is_longitudinal:
+                text.add(" Later sessions of a patient were aligned to the first one, which lies on the template.")
             text.add(f" {self._mask_sentence()}")
         for contrast, source, model in sorted({(m.contrast, m.source, m.model_id) for m in self.models}):
             text.add(

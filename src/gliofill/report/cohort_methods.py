@@ -11,6 +11,7 @@ from gliofill.report.citation import Methods, MethodsText, known_masks
 from gliofill.report.facts import read_if_there
 from gliofill.report.provenance import (
     ModelIdentity,
+    is_aligned_to_first,
     is_bias_corrected,
     mask_method,
     mask_model,
@@ -51,17 +52,18 @@ def gather_methods(output_dir: Path, summary: Summary) -> Methods:
     models: set[ModelIdentity] = set()
     masks: list[str] = []
     mask_models: set[str] = set()
-    bias_corrected = False
+    bias_corrected = is_longitudinal = False
     for session in summary.sessions:
         manifest = read_manifest(output_dir, session.folder)
         masks.append(mask_method(manifest))
         mask_models |= {mask_model(manifest)} - {""}
         bias_corrected |= is_bias_corrected(manifest)
+        is_longitudinal |= is_aligned_to_first(manifest)
         for contrast, state in session.states.items():
             if state == "synthetic":
                 record = read_if_there(output_dir / derivatives.imputed_qc(session.folder, contrast))
                 models.add(model_facts(output_dir, session.folder, contrast, record).identity)
-    return Methods(frozenset(models), bias_corrected, known_masks(masks), tuple(sorted(mask_models)))
+    return Methods(frozenset(models), bias_corrected, known_masks(masks), tuple(sorted(mask_models)), is_longitudinal)
 
 
 def _lines(methods: Methods, text: MethodsText) -> list[str]:

@@ -104,6 +104,12 @@ def is_bias_corrected(manifest: Mapping[str, Any]) -> bool:
     return bool(manifest.get("BiasCorrection"))
 
 
+def is_aligned_to_first(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether a session was aligned to the first one of its participant, and not to the template."""
+    target = manifest.get("TemplateAlignment", {}).get("target", derivatives.SPACE)
+    return bool(target != derivatives.SPACE)
+
+
 def checksums(facts: SessionFacts) -> dict[str, str]:
     """Return the SHA-256 of each file of the session, as its records state them."""
     return dict(_checksums(facts))

@@ -10,6 +10,7 @@ from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
 from gliofill.images import whole_file, write_json
 from gliofill.report.facts import read_table
+from gliofill.report.provenance import is_aligned_to_first
 
 #: columns of the quality table that may hold a number and are no score
 _NO_SCORES = ("participant_id", "session_id", "contrast", "file", "value", "threshold")
@@ -19,8 +20,9 @@ COLUMNS = {
     "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
     "contrast": "Contrast that the number is about; all for the whole session.",
     "score": (
-        "Name of the number. registration: after the last attempt, the contrast against the reference of its session, "
-        "or the reference against the template (template alignment). brain volume in mL. raw: a column of "
+        "Name of the number. registration: of the best attempt, the contrast against the reference of its session, "
+        "or the reference against the template (template alignment) or the participant's first session (first session "
+        "alignment). brain volume in mL. raw: a column of "
         f"{derivatives.QUALITY}. source: how far the source of a synthetic contrast lies from the training data."
     ),
     "value": "The number.",
@@ -60,10 +62,11 @@ def session_scores(
     participant, _, session = folder.partition("/")
     who = (participant, session or "n/a")
     for contrast, entry in manifest.get("Contrasts", {}).items():
-        for name, value in _last_scores(entry.get("registration")):
+        for name, value in _best_scores(entry.get("registration")):
             yield Score(*who, contrast, f"registration: {name}", value)
-    for name, value in _last_scores(manifest.get("TemplateAlignment")):
-        yield Score(*who, str(manifest.get("Reference", "all")), f"template alignment: {name}", value)
+    for name, value in _best_scores(manifest.get("TemplateAlignment")):
+        score = f"{'first session' if is_aligned_to_first(manifest) else 'template'} alignment: {name}"
+        yield Score(*who, str(manifest.get("Reference", "all")), score, value)
     volume = manifest.get("BrainMask", {}).get("volume_mL")
     if _is_number(volume):
         yield Score(*who, "all", "brain volume (mL)", float(volume))
@@ -98,9 +101,10 @@ def write_scores(output_dir: Path, scores: list[Score]) -> None:
     write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
 
 
-def _last_scores(record: Mapping[str, Any] | None) -> Iterator[tuple[str, float]]:
-    attempts = (record or {}).get("attempts") or [{}]
-    for name, value in attempts[-1].get("after", {}).items():
+def _best_scores(record: Mapping[str, Any] | None) -> Iterator[tuple[str, float]]:
+    if not record:
+        return
+    for name, value in record["attempts"][record["best"]]["after"].items():
         if _is_number(value):
             yield name.replace("_", " "), float(value)
 

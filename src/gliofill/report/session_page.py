@@ -20,6 +20,7 @@ from gliofill.report.provenance import (
     ModelFacts,
     checksums,
     commands,
+    is_aligned_to_first,
     is_bias_corrected,
     mask_method,
     mask_model,
@@ -52,10 +53,10 @@ class ContrastBlock:
 
 @dataclass(frozen=True)
 class RegistrationLine:
-    """Scores of the registration of one contrast, before and after."""
+    """Scores of the registration of one contrast, before and after the best attempt, and where all attempts started."""
 
     contrast: str
-    attempts: int
+    starts: str
     scores: Mapping[str, tuple[str, str]]
     problem: str
 
@@ -95,6 +96,7 @@ def write_session_page(
         is_bias_corrected(facts.manifest),
         known_masks([mask_method(facts.manifest)]),
         tuple(filter(None, [mask_model(facts.manifest)])),
+        is_aligned_to_first(facts.manifest),
     ).write()
     volumes = output_dir / derivatives.viewer_volumes(folder)
     write_volumes(volumes, figures.volumes)
@@ -169,18 +171,21 @@ def _block(facts: SessionFacts, contrast: Contrast, figure: ContrastFigure, mode
 
 
 def _registrations(facts: SessionFacts) -> list[RegistrationLine]:
-    records = {"template": facts.manifest.get("TemplateAlignment")}
+    place = "first session" if is_aligned_to_first(facts.manifest) else "template"
+    records = {place: facts.manifest.get("TemplateAlignment")}
     records |= {str(contrast): facts.entry(contrast).get("registration") for contrast in Contrast}
     return [_registration_line(name, record) for name, record in records.items() if record and record.get("attempts")]
 
 
 def _registration_line(name: str, record: Mapping[str, Any]) -> RegistrationLine:
-    last = record["attempts"][-1]
+    attempts = record["attempts"]
+    best = attempts[record["best"]]
     scores = {
-        score.replace("_", " "): (f"{last['before'].get(score, float('nan')):.3f}", f"{value:.3f}")
-        for score, value in last["after"].items()
+        score.replace("_", " "): (f"{best['before'].get(score, float('nan')):.3f}", f"{value:.3f}")
+        for score, value in best["after"].items()
     }
-    return RegistrationLine(name, len(record["attempts"]), scores, record.get("problem", ""))
+    starts = ", ".join(attempt["start"] for attempt in attempts)
+    return RegistrationLine(name, starts, scores, record.get("problem", ""))
 
 
 def _raw_scores(output_dir: Path, facts: SessionFacts) -> dict[str, dict[str, str]]:

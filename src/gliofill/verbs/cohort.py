@@ -89,21 +89,27 @@ def preprocess(arguments: argparse.Namespace) -> int:
     """Preprocess one session."""
     from gliofill.bids.coverage import read_session
     from gliofill.bids.derivatives import COVERAGE
+    from gliofill.bids.worklist import read_worklist
     from gliofill.holding import scratch_root
     from gliofill.preprocess.session import preprocess_session
     from gliofill.settings import PreprocessSettings
 
+    settings = PreprocessSettings.from_json(arguments.settings)
     rows = read_session(arguments.output_dir / COVERAGE, arguments.session)
     if not rows:
         raise GliofillError(f"{arguments.output_dir / COVERAGE}: has no session {arguments.session}")
+    firsts = read_worklist(arguments.output_dir / COVERAGE).firsts if settings.align_sessions == "first" else {}
     manifest = preprocess_session(
         arguments.bids_dir,
         arguments.output_dir,
         rows,
-        settings=PreprocessSettings.from_json(arguments.settings),
+        settings=settings,
         work_dir=scratch_root(arguments.output_dir, arguments.work_dir or ""),
         threads=arguments.threads,
+        first=firsts.get(arguments.session, ""),
     )
+    for problem in manifest.get("Problems", ()):
+        print(f"warning: {arguments.session}: {problem}")
     for contrast, entry in manifest["Contrasts"].items():
         print(f"{arguments.session} {contrast}: {entry['status']} {entry['reason']}".rstrip())
     entries = {**manifest["Contrasts"], "lesion": manifest.get("Lesion", {})}
