@@ -114,7 +114,7 @@ class Soak:
 
     def _tree(self, output: Path) -> dict[str, str]:
         # the stand-ins note their times; the viewer comes with a page that the real program writes
-        times = [f"times-{verb}.txt" for verb in ("preprocess", "impute", "report")]
+        times = [f"times-{verb}.txt" for verb in ("preprocess", "impute")]
         return tree(output, "report", *times) if self.has_stand_ins else tree(output)
 
     def transcript(self, *, seed: int) -> Iterator[str]:

@@ -66,7 +66,6 @@ def test_review_asks_for_what_it_found_and_a_decision_reruns_its_session_alone(t
     late = derivatives.imputed_qc("sub-01", Contrast.FLAIR)
     dry = snakemake(tree, "--dry-run")
     assert planned(dry, "impute") == {late} and not planned(dry, "preprocess")
-    assert planned(dry, "redraw") == {"logs/redraw/sub-01/sub-01.done"}
 
     (tree / "review.tsv").write_text(HEADER + "02\t\tT1w\tno\tit moved\n")
     snakemake(tree, "coverage")

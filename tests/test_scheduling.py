@@ -77,9 +77,8 @@ def test_nothing_is_done_when_all_is_there(finished: Path) -> None:
     [
         (derivatives.session_qc("sub-02"), "preprocess"),
         (derivatives.imputed_qc("sub-02", Contrast.FLAIR), "impute"),
-        (derivatives.session_page("sub-02"), "report"),
     ],
-    ids=["session", "imputation", "page"],
+    ids=["session", "imputation"],
 )
 def test_what_is_missing_is_made_although_the_tables_of_the_cohort_exist(finished: Path, name: str, rule: str) -> None:
     file = finished / "out" / name

@@ -1,5 +1,6 @@
 """Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar, header."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def fill(
             f"({outcome.status}; {outcome.reason})"
         )
     record: dict[str, Any] = {"Session": folder, "Contrast": str(target), "GliofillVersion": __version__}
+    record["Settings"] = json.loads(settings.to_json())
     if outcome.action == "impute":
         model = load_model(model_folder(task, settings), task)
         record |= {"Model": model.model_id, **_synthesise(output_dir, folder, model, plan, settings, into)}

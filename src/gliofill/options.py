@@ -27,23 +27,6 @@ def read_filter(text: str) -> dict[str, Any]:
     return content
 
 
-def read_sections(text: str) -> dict[str, Any]:
-    """Return sections of the configuration given as JSON text.
-
-    Raises
-    ------
-    GliofillError
-        If the text is not a JSON object of objects.
-    """
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise GliofillError(f"--settings is not JSON ({error})") from error
-    if not isinstance(content, dict) or not all(isinstance(section, dict) for section in content.values()):
-        raise GliofillError("--settings: sections of the configuration are needed, as in {'preprocess': {...}}")
-    return content
-
-
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose participants, sessions and images."""
     parser.add_argument("--participant-label", nargs="*", default=[], metavar="LABEL", help="with or without sub-")

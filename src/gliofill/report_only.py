@@ -1,18 +1,14 @@
 """Pages and tables of what is already there, without a run."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from gliofill.bids.coverage import read_coverage
 from gliofill.bids.derivatives import COVERAGE
 from gliofill.errors import GliofillError
 from gliofill.options import limit_threads
 from gliofill.report.summary import summarise
+from gliofill.report.upkeep import write_pages
 from gliofill.settings import Settings
 from gliofill.terminal import print_status, progress
 
@@ -37,8 +33,10 @@ def report_only(settings: Settings, *, workers: int, dry_run: bool = False) -> i
         print(f"would write the pages of {len(folders)} sessions, index.html and the tables in {settings.output_dir}")
         return 0
     limit_threads(1)
-    with ProcessPoolExecutor(min(workers, len(folders)), mp_context=get_context("spawn")) as pool:
-        problems = _write_pages(pool, settings, folders)
+    with progress("pages", len(folders)) as advance:
+        problems = write_pages(
+            settings.output_dir, folders, bids_dir=settings.bids_dir, workers=workers, advance=advance
+        )
     outcome = report_cohort(settings.output_dir)
     for folder, problem in problems.items():
         print(f"gliofill: {folder}: its page could not be written: {problem}", file=sys.stderr)
@@ -77,26 +75,3 @@ def _is_chosen(folder: str, settings: Settings) -> bool:
     if label in settings.exclude_participants or (settings.participants and label not in settings.participants):
         return False
     return not settings.sessions or visit.removeprefix("ses-") in settings.sessions
-
-
-def _write_pages(pool: Executor, settings: Settings, folders: Sequence[str]) -> dict[str, str]:
-    """Write the pages side by side, and return what went wrong by session."""
-    sections = {"preprocess": asdict(settings.preprocess), "impute": asdict(settings.impute)}
-    jobs = {
-        folder: pool.submit(_write_page, settings.output_dir, folder, settings.bids_dir, sections) for folder in folders
-    }
-    problems = {}
-    with progress("pages", len(jobs)) as advance:
-        for folder, job in jobs.items():
-            if error := job.exception():
-                problems[folder] = " ".join(f"{type(error).__name__}: {error}".split())
-            advance()
-    return problems
-
-
-def _write_page(output_dir: Path, folder: str, bids_dir: Path, settings: Mapping[str, Any]) -> None:
-    from gliofill.report.montage import draw_session
-    from gliofill.report.session_page import write_session_page
-
-    draw_session(output_dir, folder)
-    write_session_page(output_dir, folder, bids_dir=bids_dir, settings=settings)

@@ -18,8 +18,9 @@ from gliofill.contrasts import Contrast
 from gliofill.images import write_image, write_json, write_text
 from gliofill.preprocess.rigid import write_matrix
 from gliofill.report.cohort_page import write_cohort_page
-from gliofill.report.session_page import write_outdated_pages, write_session_page
+from gliofill.report.session_page import write_session_page
 from gliofill.report.summary import summarise
+from gliofill.report.upkeep import outdated_pages, write_pages
 
 # the suite runs in several processes, often on a busy machine
 expect.set_options(timeout=30_000)
@@ -74,8 +75,9 @@ def make_tree(folder: Path) -> Tree:
     write_coverage(made.output / derivatives.COVERAGE, made.rows)
     summarise(made.output).write(made.output)
     for session in ("sub-01", "sub-02", "sub-03/ses-a", "sub-05"):
-        write_session_page(made.output, session, settings={"preprocess": {"brain_mask": "template"}})
-    assert [page.name for page in write_outdated_pages(made.output)] == ["sub-04.html"]
+        write_session_page(made.output, session)
+    assert outdated_pages(made.output) == ["sub-04"]
+    assert not write_pages(made.output, ["sub-04"]) and not outdated_pages(made.output)
     write_cohort_page(made.output)
     return made
 
@@ -169,7 +171,7 @@ def _manifest(tree: Tree, session: str, entries: Mapping[str, dict], *, with_les
     if with_lesion:
         write_image(tree.output / derivatives.lesion(session), lesion(), AFFINE, dtype="uint8")
     manifest = {"Session": session, "GliofillVersion": "0.1.0", "Reference": "T1post", "Contrasts": dict(entries)}
-    manifest["BiasCorrection"] = True
+    manifest |= {"BiasCorrection": True, "Settings": {"brain_mask": "template"}}
     manifest["BrainMask"] = {"method": "template", "volume_mL": 1400.5, "files": {}}
     write_json(tree.output / derivatives.session_qc(session), manifest)
 

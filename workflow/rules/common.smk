@@ -124,12 +124,6 @@ PARTICIPANTS_TABLE = (
     if SETTINGS.split.table
     else f"{BIDS_DIR}/participants.tsv"
 )
-STEP_SETTINGS = json.dumps(
-    {
-        "preprocess": json.loads(SETTINGS.preprocess.to_json()),
-        "impute": json.loads(SETTINGS.impute.to_json()),
-    }
-)
 LINKED_DATASETS = [
     f"{name}={path}" for name, path in SETTINGS.preprocess.derivatives.items()
 ]
@@ -146,8 +140,6 @@ WORK_DIR = SETTINGS.scratch
 wildcard_constraints:
     folder=FOLDER,
     prefix=r"[A-Za-z0-9_-]+",
-    participant="sub-[A-Za-z0-9]+",
-    visit="(_ses-[A-Za-z0-9]+)?",
     contrast="|".join(Contrast),
     task="|".join(task.name for task in TASKS),
     fold="[0-9]+",
@@ -157,11 +149,6 @@ wildcard_constraints:
 def literal(value):
     """Keep braces in a parameter from being read as wildcards."""
     return lambda wildcards: value
-
-
-def page_session(wildcards):
-    """Return the folder of the session that a page is about."""
-    return wildcards.participant + wildcards.visit.replace("_", "/")
 
 
 def growing(amount):
@@ -194,20 +181,6 @@ def first_record(wildcards):
 
 def session_records(wildcards):
     return [derivatives.session_qc(folder) for folder in work().images]
-
-
-def session_record(wildcards):
-    """Return the record of a page's session; none if no image of it was usable."""
-    folder = page_session(wildcards)
-    return derivatives.session_qc(folder) if folder in work().images else []
-
-
-def session_imputation_records(wildcards):
-    return imputation_records_of(page_session(wildcards))
-
-
-def session_pages(wildcards):
-    return [derivatives.session_page(folder) for folder in work().sessions]
 
 
 def imputation_records(wildcards):
@@ -261,13 +234,6 @@ def late_records_of(folder):
 
 def late_records(wildcards):
     return [record for folder in late_fillings() for record in late_records_of(folder)]
-
-
-def late_pages(wildcards):
-    return [
-        f"logs/redraw/{parts[0]}/{'_'.join(parts)}.done"
-        for parts in (Path(folder).parts for folder in late_fillings())
-    ]
 
 
 def learning_sessions(wildcards):

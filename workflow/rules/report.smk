@@ -1,38 +1,3 @@
-rule report:
-    """The page of a session: its contrasts before and after, verdicts, provenance; and one picture of them."""
-    input:
-        session=session_record,
-        imputed=session_imputation_records,
-    output:
-        page=report(
-            "{participant}{visit}.html",
-            caption="../report/session.rst",
-            category="Sessions",
-            labels={"session": "{participant}{visit}", "shows": "page"},
-        ),
-        picture=report(
-            "{participant}/figures/{participant}{visit}_desc-complete_contrasts.png",
-            caption="../report/picture.rst",
-            category="Sessions",
-            labels={"session": "{participant}{visit}", "shows": "contrasts"},
-        ),
-        volumes="{participant}/figures/{participant}{visit}_desc-viewer_volumes.js",
-    log:
-        "logs/report/{participant}/{participant}{visit}.log",
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        folder=page_session,
-        bids_dir=literal(BIDS_DIR),
-        settings=literal(STEP_SETTINGS),
-        decisions=lambda wildcards: DECISIONS.of_session(page_session(wildcards)),
-        version=__version__,
-    shell:
-        "gliofill report . {params.folder} --bids-dir {params.bids_dir:q} --settings {params.settings:q} >{log} 2>&1"
-
-
 rule status:
     """The tables over the cohort: the four files to use for each session, and what failed."""
     input:
@@ -61,14 +26,12 @@ rule status:
 
 
 rule index:
-    """The page over the cohort: coverage, scores, failures, and the way to each session."""
+    """The page over the cohort: coverage, scores, failures; and the pages of sessions that no job of theirs has written."""
     input:
         derivatives.COVERAGE,
         derivatives.COMPLETE,
         derivatives.FAILURES,
         derivatives.REVIEW,
-        session_pages,
-        late_pages,
         audit_tables,
     output:
         page=report(derivatives.INDEX, caption="../report/index.rst", category="Cohort"),
@@ -76,14 +39,14 @@ rule index:
         citation=derivatives.CITATION,
     log:
         "logs/index/index.log",
-    threads: 1
+    threads: SETTINGS.threads.preprocess
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=growing(2000 + 500 * SETTINGS.threads.preprocess),
+        runtime=growing(120),
     params:
         version=__version__,
     shell:
-        "gliofill report . >{log} 2>&1"
+        "gliofill report . --threads {threads} >{log} 2>&1"
 
 
 rule verdict:

@@ -79,6 +79,7 @@ def preprocess_session(
             manifest = _failed_manifest(rows, str(error))
         else:
             manifest = _Publisher(plan, settings, bids_dir, output_dir, scratch, failures).publish()
+    manifest["Settings"] = json.loads(settings.to_json())
     _remove_stale(output_dir, folder, manifest)
     write_record(output_dir / derivatives.session_qc(folder), manifest)
     return manifest

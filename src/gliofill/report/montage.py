@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from gliofill.bids import derivatives
-from gliofill.bids.records import note_checksums
 from gliofill.contrasts import Contrast
 from gliofill.images import read_image, whole_file
 from gliofill.report.summary import SessionSummary, summarise_session
@@ -58,7 +57,6 @@ def draw_session(output_dir: Path, folder: str) -> Path:
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100, facecolor="black", metadata={"Software": None})
     plt.close(figure)
-    note_checksums(output_dir, folder, [path])
     return path
 
 

@@ -81,7 +81,7 @@ def read_progress(output_dir: Path) -> RunProgress:
     is_running = any((output_dir / ".snakemake" / "locks").glob("*.lock")) and not is_killed
     if not (output_dir / derivatives.COVERAGE).is_file():
         return RunProgress(is_running, (), None)
-    stages = {name: Stage(name) for name in ("preprocess", "impute", "report")}
+    stages = {name: Stage(name) for name in ("preprocess", "impute", "page")}
     newest = 0.0
     for job in _jobs(output_dir):
         newest = max(newest, _look(output_dir, job, stages[job.stage]))
@@ -92,10 +92,10 @@ def _jobs(output_dir: Path) -> Iterator[_Job]:
     seen: set[tuple[str, str]] = set()
     for row in read_coverage(output_dir / derivatives.COVERAGE):
         folder, name = row.folder, row.folder.replace("/", "_")
-        if ("report", folder) not in seen:
-            seen.add(("report", folder))
-            page = derivatives.session_page(folder)
-            yield _Job("report", folder, "page", page, f"logs/report/{folder.split('/')[0]}/{name}.log")
+        if ("page", folder) not in seen:
+            seen.add(("page", folder))
+            # written by the last of the other steps, in their logs
+            yield _Job("page", folder, "page", derivatives.session_page(folder), "n/a")
         if row.action == "use" and ("preprocess", folder) not in seen:
             seen.add(("preprocess", folder))
             record = derivatives.session_qc(folder)

@@ -122,8 +122,8 @@ def _checksums(facts: SessionFacts) -> Iterator[tuple[str, str]]:
         yield from part.get("files", {}).items()
 
 
-def commands(facts: SessionFacts, bids_dir: Path | None, output_dir: Path, settings: Mapping[str, Any]) -> list[str]:
-    """Return the commands that make the session again, one by one.
+def commands(facts: SessionFacts, bids_dir: Path | None, output_dir: Path) -> list[str]:
+    """Return the commands that make the session again, one by one, with the settings that its records name.
 
     Parameters
     ----------
@@ -133,24 +133,22 @@ def commands(facts: SessionFacts, bids_dir: Path | None, output_dir: Path, setti
         Raw dataset; a placeholder stands in the commands if it is not known.
     output_dir
         Derivatives.
-    settings
-        Sections ``preprocess`` and ``impute`` of the configuration, as far as they are known.
     """
     raw, out = (str(bids_dir) if bids_dir else "BIDS_DIR"), str(output_dir)
     lines = []
     if any(row.action == "use" for row in facts.rows.values()):
-        lines.append(["gliofill", "preprocess", raw, out, facts.folder, *_settings(settings, "preprocess")])
+        lines.append(["gliofill", "preprocess", raw, out, facts.folder, *_settings(facts.manifest)])
     lines += [
-        ["gliofill", "impute", out, facts.folder, str(contrast), *_settings(settings, "impute")]
-        for contrast, row in facts.rows.items()
-        if row.action == "impute"
+        ["gliofill", "impute", out, facts.folder, contrast, *_settings(facts.imputed.get(Contrast(contrast), {}))]
+        for contrast, outcome in facts.reviews.items()
+        if outcome["action"] == "impute"
     ]
     lines.append(["gliofill", "report", out, facts.folder])
     return [shlex.join(line) for line in lines]
 
 
-def _settings(settings: Mapping[str, Any], section: str) -> list[str]:
-    return ["--settings", json.dumps(settings[section])] if section in settings else []
+def _settings(record: Mapping[str, Any]) -> list[str]:
+    return ["--settings", json.dumps(record["Settings"])] if "Settings" in record else []
 
 
 def raw_dataset(output_dir: Path) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
+from gliofill.bids.coverage import Row
 from gliofill.bids.records import note_checksums
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.images import write_text
@@ -14,6 +14,8 @@ from gliofill.quality.verdict import CODES
 from gliofill.report.citation import Methods, known_masks
 from gliofill.report.facts import SessionFacts, existing_logs, read_session
 from gliofill.report.figures import ContrastFigure, draw_figures
+from gliofill.report.montage import draw_session
+from gliofill.report.page_state import page_state
 from gliofill.report.pages import provide_viewer, render
 from gliofill.report.pictures import picture_uri
 from gliofill.report.provenance import (
@@ -29,7 +31,6 @@ from gliofill.report.provenance import (
     raw_dataset,
 )
 from gliofill.report.scores import quality_scores
-from gliofill.report.summary import summarise
 from gliofill.report.volumes import VOXEL_MM, write_volumes
 
 
@@ -61,9 +62,7 @@ class RegistrationLine:
     problem: str
 
 
-def write_session_page(
-    output_dir: Path, folder: str, *, bids_dir: Path | None = None, settings: Mapping[str, Any] | None = None
-) -> Path:
+def write_session_page(output_dir: Path, folder: str, *, bids_dir: Path | None = None) -> Path:
     """Draw the pictures of a session and write its page and the volumes of its viewer.
 
     Parameters
@@ -74,8 +73,6 @@ def write_session_page(
         ``sub-X[/ses-Y]``.
     bids_dir
         Raw dataset; by default the one that the derivatives link to. The page does without it if it is gone.
-    settings
-        Sections ``preprocess`` and ``impute`` of the configuration, for the commands that the page shows.
 
     Returns
     -------
@@ -88,6 +85,9 @@ def write_session_page(
         If there is no coverage table, or it lacks the session.
     """
     facts = read_session(output_dir, folder)
+    # before anything is drawn: what changes meanwhile makes the page one that is out of date
+    state = page_state(output_dir, folder, list(facts.rows.values()), [failure.reason for failure in facts.failures])
+    picture = draw_session(output_dir, folder)
     bids_dir = bids_dir if bids_dir is not None and bids_dir.is_dir() else raw_dataset(output_dir)
     figures = draw_figures(output_dir, facts, bids_dir)
     models = models_used(output_dir, facts)
@@ -105,6 +105,7 @@ def write_session_page(
         "session.html",
         scripts=("session.js", "flicker.js", "viewer.js"),
         loads_scripts=True,
+        state_of_records=state,
         facts=facts,
         blocks=[_block(facts, contrast, figures.contrasts[contrast], models) for contrast in Contrast],
         registrations=_registrations(facts),
@@ -114,7 +115,7 @@ def write_session_page(
         codes=CODES,
         models=models,
         checksums=checksums(facts),
-        commands=commands(facts, bids_dir, output_dir, settings or {}),
+        commands=commands(facts, bids_dir, output_dir),
         versions=package_versions(),
         methods=methods.text if figures.volumes else "",
         references=methods.references,
@@ -127,33 +128,8 @@ def write_session_page(
     )
     path = output_dir / derivatives.session_page(folder)
     write_text(path, page)
-    note_checksums(output_dir, folder, [path, volumes])
+    note_checksums(output_dir, folder, [path, volumes, picture])
     return path
-
-
-def write_outdated_pages(
-    output_dir: Path, *, bids_dir: Path | None = None, settings: Mapping[str, Any] | None = None
-) -> list[Path]:
-    """Write the pages of sessions of which a step failed, or which the audit drew, after the page was last written.
-
-    Returns
-    -------
-    list of Path
-        The pages that were written.
-    """
-    news = {
-        folder: [output_dir / derivatives.audit_panels(folder, task.target) for task in TASKS]
-        for folder in dict.fromkeys(row.folder for row in read_coverage(output_dir / derivatives.COVERAGE))
-    }
-    for failure in summarise(output_dir).failures:
-        news[failure.folder].append(output_dir / failure.log)
-    pages = []
-    for folder, files in news.items():
-        changed_at = max((file.stat().st_mtime for file in files if file.is_file()), default=None)
-        page = output_dir / derivatives.session_page(folder)
-        if changed_at is not None and not (page.is_file() and page.stat().st_mtime >= changed_at):
-            pages.append(write_session_page(output_dir, folder, bids_dir=bids_dir, settings=settings))
-    return pages
 
 
 def _block(facts: SessionFacts, contrast: Contrast, figure: ContrastFigure, models: list[ModelFacts]) -> ContrastBlock:

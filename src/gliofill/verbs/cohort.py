@@ -18,7 +18,6 @@ from gliofill.options import (
     limit_threads,
     named_folder,
     read_filter,
-    read_sections,
     stops_on_failure,
 )
 
@@ -86,7 +85,7 @@ def coverage(arguments: argparse.Namespace) -> int:
 
 
 def preprocess(arguments: argparse.Namespace) -> int:
-    """Preprocess one session."""
+    """Preprocess one session, and write its page if nothing is to be synthesised."""
     from gliofill.bids.coverage import read_session
     from gliofill.bids.derivatives import COVERAGE
     from gliofill.bids.worklist import read_worklist
@@ -112,6 +111,7 @@ def preprocess(arguments: argparse.Namespace) -> int:
         print(f"warning: {arguments.session}: {problem}")
     for contrast, entry in manifest["Contrasts"].items():
         print(f"{arguments.session} {contrast}: {entry['status']} {entry['reason']}".rstrip())
+    write_page(arguments.output_dir, arguments.session, arguments.bids_dir)
     entries = {**manifest["Contrasts"], "lesion": manifest.get("Lesion", {})}
     return verdict({f"{arguments.session} {name}": entry for name, entry in entries.items()})
 
@@ -134,7 +134,7 @@ def review(arguments: argparse.Namespace) -> int:
 
 
 def impute(arguments: argparse.Namespace) -> int:
-    """Synthesise one missing contrast of one session."""
+    """Synthesise one missing contrast of one session, and write its page if it was the last one."""
     limit_threads(arguments.threads)
     from gliofill.models import DEMONSTRATION_WARNING
     from gliofill.settings import ImputeSettings
@@ -153,11 +153,19 @@ def impute(arguments: argparse.Namespace) -> int:
     if record.get("demonstration"):
         print(f"warning: {gap.folder} {gap.target}: {DEMONSTRATION_WARNING}")
     print(f"{gap.folder} {gap.target}: {record['status']} {record['reason']}".rstrip(), flush=True)
+    write_page(gap.output_dir, gap.folder)
     code = verdict({f"{gap.folder} {gap.target}": record})
     if not code and not is_made_ahead and arguments.ahead and _has_card(settings.device):
         for other in fill_ahead(gap, settings, most=arguments.ahead):
             print(f"{other.folder} {other.target}: filled ahead of its own job", flush=True)
     return code
+
+
+def write_page(output_dir: Path, folder: str, bids_dir: Path | None = None) -> None:
+    """Write the page of a session if this was its last step, and print what became of it."""
+    from gliofill.report.upkeep import write_last_page
+
+    print(f"{folder}: {write_last_page(output_dir, folder, bids_dir=bids_dir)}", flush=True)
 
 
 def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
@@ -178,21 +186,28 @@ def _has_card(device: str) -> bool:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the page of one session with its pictures, or, without a session, the page over the cohort."""
+    """Write the page of one session; without a session, those that are missing or old, and the page over the cohort."""
     limit_threads(1)
-    from gliofill.report.cohort_page import write_cohort_page
-    from gliofill.report.montage import draw_session
-    from gliofill.report.session_page import write_outdated_pages, write_session_page
-
-    settings = read_sections(arguments.settings)
     if arguments.session is None:
-        for page in write_outdated_pages(arguments.output_dir, bids_dir=arguments.bids_dir, settings=settings):
-            print(page)
-        print(write_cohort_page(arguments.output_dir))
-        return 0
-    print(draw_session(arguments.output_dir, arguments.session))
-    print(write_session_page(arguments.output_dir, arguments.session, bids_dir=arguments.bids_dir, settings=settings))
+        return _report_cohort(arguments.output_dir, arguments.bids_dir, arguments.threads)
+    from gliofill.report.session_page import write_session_page
+
+    print(write_session_page(arguments.output_dir, arguments.session, bids_dir=arguments.bids_dir))
     return 0
+
+
+def _report_cohort(output_dir: Path, bids_dir: Path | None, workers: int) -> int:
+    from gliofill.report.cohort_page import write_cohort_page
+    from gliofill.report.upkeep import outdated_pages, write_pages
+    from gliofill.terminal import progress
+
+    folders = outdated_pages(output_dir)
+    with progress("pages", len(folders)) as advance:
+        problems = write_pages(output_dir, folders, bids_dir=bids_dir, workers=workers, advance=advance)
+    print(write_cohort_page(output_dir))
+    for folder, problem in problems.items():
+        print(f"gliofill: {folder}: its page could not be written: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -238,9 +253,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("session", help="sub-X or sub-X/ses-Y")
     add["report"].add_argument("session", nargs="?", help="sub-X or sub-X/ses-Y; without it, the page over the cohort")
     add["report"].add_argument("--bids-dir", type=Path, help="raw dataset; by default the one the derivatives name")
-    add["report"].add_argument(
-        "--settings", default="{}", metavar="JSON", help="sections preprocess and impute, for the commands on the page"
-    )
+    add["report"].add_argument("--threads", type=int, default=1, metavar="N", help="pages at a time")
     for name in ("scan", "coverage"):
         add_selection(add[name])
     for name in ("coverage", "preprocess", "impute"):

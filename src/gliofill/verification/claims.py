@@ -75,10 +75,19 @@ def read_claims(output_dir: Path, files: list[str]) -> Claims:
             claims.findings.append(Finding(name, problem, remove=(name, *_outputs(output_dir, name))))
             continue
         claims.records[name] = content
-        remove = tuple(file for file, _ in listed) if name.startswith(NOTES) else (name,)
+        remove = _made_together(name, listed)
         claims.by_file |= {file: Claim(file, checksum, remove) for file, checksum in listed}
     claims.findings += _model_findings(output_dir, claims)
     return claims
+
+
+def _made_together(name: str, listed: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Return what to remove for the files of a record or note to be made again."""
+    if not name.startswith(NOTES):
+        return (name,)
+    files = tuple(file for file, _ in listed)
+    # the page over the cohort makes the pages of sessions again
+    return (*files, derivatives.INDEX) if Path(name).stem.startswith("sub-") else files
 
 
 def _files(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -105,7 +114,7 @@ def _outputs(output_dir: Path, note: str) -> tuple[str, ...]:
     if group.startswith("audit-"):
         parts = (output_dir / ".gliofill" / "audit" / group.removeprefix("audit-")).glob("*.tsv")
         outputs = tuple(path.relative_to(output_dir).as_posix() for path in parts)
-    return outputs or (f"{group}.html",)
+    return outputs or (f"{group}.html", derivatives.INDEX)
 
 
 def _model_findings(output_dir: Path, claims: Claims) -> Iterator[Finding]:

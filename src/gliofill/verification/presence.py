@@ -50,8 +50,16 @@ def unfinished(output_dir: Path, claims: Claims) -> Iterator[Finding]:
                 yield Finding(record, "is not there: this step is not done, or its record was deleted", RUN)
         page, note = derivatives.session_page(folder), note_name(folder)
         if note not in claims.records and note not in damaged:
-            is_there = (output_dir / page).is_file()
-            yield Finding(page, "has no checksum", remove=(page,)) if is_there else Finding(page, "is not there", RUN)
+            yield _unvouched_page(output_dir, page)
+
+
+def _unvouched_page(output_dir: Path, page: str) -> Finding:
+    if (output_dir / page).is_file():
+        return Finding(page, "has no checksum", remove=(page, derivatives.INDEX))
+    # the page over the cohort comes last, and mends those of the sessions
+    if (output_dir / derivatives.INDEX).is_file():
+        return Finding(page, "is not there", remove=(derivatives.INDEX,))
+    return Finding(page, "is not there", RUN)
 
 
 def _planned_records(folder: str, rows: list[Row], claims: Claims) -> Iterator[str]:

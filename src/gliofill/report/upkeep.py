@@ -1,0 +1,125 @@
+"""Keeping the pages of sessions true: the last step of a session writes its page, the page over the cohort the rest."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+
+from gliofill.bids import derivatives
+from gliofill.bids.coverage import Row, read_coverage, read_session
+from gliofill.bids.review import read_manifest, review_session
+from gliofill.contrasts import Contrast
+from gliofill.report.page_state import page_state, written_state
+from gliofill.report.summary import summarise
+
+#: below this many pages, starting processes takes longer than writing the pages one by one
+WORTH_PROCESSES = 4
+
+
+def write_last_page(output_dir: Path, folder: str, *, bids_dir: Path | None = None) -> str:
+    """Write the page of a session if all that is planned for it is there.
+
+    A page that cannot be written does not make the step fail which made the images: what is missing or old is written
+    with the page over the cohort, and told there if it cannot be.
+
+    Parameters
+    ----------
+    output_dir
+        Derivatives.
+    folder
+        ``sub-X[/ses-Y]``.
+    bids_dir
+        Raw dataset; by default the one that the derivatives link to.
+
+    Returns
+    -------
+    str
+        What was done, for the log of the step.
+    """
+    waiting = _missing_records(output_dir, folder)
+    if waiting:
+        return f"its page waits for {', '.join(waiting)}"
+    if problem := _problem_of_writing(output_dir, folder, bids_dir):
+        return f"its page could not be written, and is tried again with index.html: {problem}"
+    return f"wrote {derivatives.session_page(folder)}"
+
+
+def _missing_records(output_dir: Path, folder: str) -> list[str]:
+    rows = read_session(output_dir / derivatives.COVERAGE, folder)
+    planned = [o.contrast for o in review_session(rows, read_manifest(output_dir, folder)) if o.action == "impute"]
+    return [name for name in planned if not (output_dir / derivatives.imputed_qc(folder, Contrast(name))).is_file()]
+
+
+def outdated_pages(output_dir: Path) -> list[str]:
+    """Return the sessions whose page is missing, or tells of another state than that of now.
+
+    Raises
+    ------
+    GliofillError
+        If there is no coverage table.
+    """
+    failures: dict[str, list[str]] = {}
+    for failure in summarise(output_dir).failures:
+        failures.setdefault(failure.folder, []).append(failure.reason)
+    sessions = groupby(read_coverage(output_dir / derivatives.COVERAGE), key=lambda row: row.folder)
+    return [
+        folder for folder, rows in sessions if not _is_true(output_dir, folder, list(rows), failures.get(folder, ()))
+    ]
+
+
+def _is_true(output_dir: Path, folder: str, rows: Sequence[Row], failures: Collection[str]) -> bool:
+    files = (derivatives.montage(folder), derivatives.viewer_volumes(folder))
+    if not all((output_dir / file).is_file() for file in files):
+        return False
+    return written_state(output_dir, folder) == page_state(output_dir, folder, rows, failures)
+
+
+def write_pages(
+    output_dir: Path,
+    folders: Sequence[str],
+    *,
+    bids_dir: Path | None = None,
+    workers: int = 1,
+    advance: Callable[[], None] = lambda: None,
+) -> dict[str, str]:
+    """Write the pages of sessions, side by side if there are many; one that cannot be written does not stop the others.
+
+    Returns
+    -------
+    dict
+        What went wrong, by session.
+    """
+    if workers == 1 or len(folders) < WORTH_PROCESSES:
+        problems = {}
+        for folder in folders:
+            problems[folder] = _problem_of_writing(output_dir, folder, bids_dir)
+            advance()
+    else:
+        with ProcessPoolExecutor(min(workers, len(folders)), mp_context=get_context("spawn")) as pool:
+            jobs = {folder: pool.submit(_problem_of_writing, output_dir, folder, bids_dir) for folder in folders}
+            problems = _wait(jobs, advance)
+    return {folder: problem for folder, problem in problems.items() if problem}
+
+
+def _wait(jobs: Mapping[str, Future[str]], advance: Callable[[], None]) -> dict[str, str]:
+    problems = {}
+    for folder, job in jobs.items():
+        error = job.exception()  # a process that was killed
+        problems[folder] = _in_a_line(error) if error else job.result()
+        advance()
+    return problems
+
+
+def _problem_of_writing(output_dir: Path, folder: str, bids_dir: Path | None) -> str:
+    from gliofill.report.session_page import write_session_page
+
+    try:
+        write_session_page(output_dir, folder, bids_dir=bids_dir)
+    except Exception as error:  # a damaged picture or a full disk is the affair of this page alone
+        return _in_a_line(error)
+    return ""
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
