@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from gliofill.contrasts import Contrast
+from gliofill.patient import make_patient, scan_patient
 from gliofill.preprocess.brain import as_ants
 
 Matrix = NDArray[np.float64]
@@ -142,18 +143,53 @@ def cases(data: Path, *, kind: str = "as they are", seed: int = 0) -> Iterator[C
         Of motions, bias and noise.
     """
     every = list(sessions(data))
-    for number, (name, files) in enumerate(every):
-        volume, affine = read(files[Contrast.T1POST])
-        brain = ndimage.binary_fill_holes(volume > 0)
-        fixed, mask = as_ants(volume, affine), as_ants(brain.astype(np.float32), affine)
-        centre = (affine @ [*ndimage.center_of_mass(brain), 1])[:3]
-        strangers = [other for who, other in every if who.split("_")[0] != name.split("_")[0]]
-        for index, (contrast, thickness) in enumerate(SLICE_MM.items()):
-            rng = np.random.default_rng([seed, number, 0, index])
-            motion = draw_motion(rng, centre)
-            source = strangers[(number + index) % len(strangers)] if kind == "another patient" else files
-            other, own = read(source[contrast])
-            if kind == "right and left exchanged":
-                other = other[::-1].copy()
-            moved = as_ants(*scan_anew(other, own, motion, slice_mm=thickness, rng=rng))
-            yield Case(name, contrast, fixed, mask, moved, motion)
+    for number in range(len(every)):
+        for contrast in SLICE_MM:
+            yield _move(every, number, contrast, kind=kind, seed=seed)
+
+
+def in_turn(data: Path, count: int) -> Iterator[Case]:
+    """Yield so many cases: sessions and contrasts in turn, in each round moved and scanned in another way."""
+    every, contrasts = list(sessions(data)), list(SLICE_MM)
+    for index in range(count):
+        seed, number = divmod(index, len(every))
+        yield _move(every, number, contrasts[(number + seed) % len(contrasts)], kind="as they are", seed=1 + seed)
+
+
+def _move(
+    every: list[tuple[str, dict[Contrast, Path]]], number: int, contrast: Contrast, *, kind: str, seed: int
+) -> Case:
+    name, files = every[number]
+    volume, affine = read(files[Contrast.T1POST])
+    brain = ndimage.binary_fill_holes(volume > 0)
+    centre = (affine @ [*ndimage.center_of_mass(brain), 1])[:3]
+    index = list(SLICE_MM).index(contrast)
+    rng = np.random.default_rng([seed, number, 0, index])
+    motion = draw_motion(rng, centre)
+    strangers = [other for who, other in every if who.split("_")[0] != name.split("_")[0]]
+    source = strangers[(number + index) % len(strangers)] if kind == "another patient" else files
+    other, own = read(source[contrast])
+    if kind == "right and left exchanged":
+        other = other[::-1].copy()
+    moved = as_ants(*scan_anew(other, own, motion, slice_mm=SLICE_MM[contrast], rng=rng))
+    return Case(name, contrast, as_ants(volume, affine), as_ants(brain.astype(np.float32), affine), moved, motion)
+
+
+def generated(count: int, *, seed: int = 1000) -> Iterator[Case]:
+    """Yield images of generated patients, as `gliofill demo` makes them: FLAIR of 5 mm, T2w of 3, T1w of 1 to 1.5."""
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        scans = dict(scan_patient(make_patient(rng), rng))
+        fixed = scans[Contrast.T1POST]
+        grid = fixed.acquisition.affine
+        back = np.linalg.inv(fixed.acquisition.motion)
+        for contrast in SLICE_MM:
+            scan = scans[contrast]
+            yield Case(
+                f"generated-{number:02d}",
+                contrast,
+                as_ants(fixed.data.astype(np.float32), grid),
+                as_ants(fixed.brain.astype(np.float32), grid),
+                as_ants(scan.data.astype(np.float32), scan.acquisition.affine),
+                scan.acquisition.motion @ back,
+            )

@@ -1,9 +1,12 @@
 """One session through gliofill and through a peer: `python benchmarks/preprocessing.py DATA --peer PYTHON`.
 
-FG6692, four contrasts with skulls. gliofill does all that its workflow does: N4, brain masks, registration,
-resampling. The peer, brainles-preprocessing with ANTs in an environment of its own whose Python is PYTHON, registers to
-T1post, to an atlas and once more, as its defaults are, without N4 and without brain masks; the atlas is gliofill's
-built-in head, for its own would be downloaded. Both get the same number of threads.
+FG6692, four contrasts with skulls; with `--moved sub-X` a stripped session of DATA/cohort instead, all contrasts of
+1 mm, three of them moved by up to 15 degrees and 30 mm and scanned anew with bias and noise. gliofill does all that its
+workflow does: N4, brain masks, registration, resampling. The peer, brainles-preprocessing with ANTs in an environment
+of its own whose Python is PYTHON, registers to T1post, to an atlas and once more, as its defaults are, without N4 and
+without brain masks; the atlas is gliofill's built-in head, for its own would be downloaded. Both get the same number of
+threads. With `--throughput` instead: two sessions on two cores, one after the other with two threads each, and side by
+side with one.
 
 CPU and wall seconds, peak memory of the largest process; and as accuracy the mutual information of each contrast with
 T1post in the brain on the atlas, in nats, by one measure for both.
@@ -13,23 +16,58 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import ants
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 
 from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
 from gliofill.head import built_in_head, render
 from gliofill.images import write_image
 from gliofill.quality.alignment import mutual_information
+from moved import draw_motion, read, scan_anew, sessions
 
-SESSION = "sub-FG6692"
+
+@dataclass(frozen=True)
+class Input:
+    """A session of a dataset, and how its brain mask is made."""
+
+    bids: Path
+    session: str
+    brain_mask: str
+
+    @property
+    def files(self) -> dict[Contrast, Path]:
+        """The images with their contrasts."""
+        anat = self.bids / self.session / "anat"
+        names = {c: "_".join(p for p in (self.session, c.ce_entity, c.suffix) if p) for c in Contrast}
+        return {c: anat / f"{name}.nii.gz" for c, name in names.items()}
+
+
+def moved_session(data: Path, session: str, folder: Path) -> Input:
+    """Write a dataset of one stripped session of 1 mm whose contrasts are moved."""
+    files = dict(sessions(data))[session]
+    volume, affine = read(files[Contrast.T1POST])
+    centre = (affine @ [*ndimage.center_of_mass(volume > 0), 1])[:3]
+    made = Input(folder, session, "none")
+    for number, contrast in enumerate(Contrast):
+        image, grid = read(files[contrast])
+        if contrast is not Contrast.T1POST:
+            rng = np.random.default_rng(number)
+            image, grid = scan_anew(image, grid, draw_motion(rng, centre), slice_mm=1.0, rng=rng)
+        write_image(made.files[contrast], image, grid)
+    return made
+
+
 PEER = """
 import json, sys
 from pathlib import Path
@@ -55,27 +93,51 @@ def timed(command: list[str], threads: int, folder: Path) -> dict[str, float]:
     return {"cpu": cpu, "wall": time.perf_counter() - start, "gigabytes": after.ru_maxrss / 1024**2}
 
 
-def ours(data: Path, folder: Path, threads: int) -> tuple[dict[str, float], dict[Contrast, Path]]:
+def ours(given: Input, folder: Path, threads: int) -> tuple[dict[str, float], dict[Contrast, Path]]:
     """Preprocess with gliofill; return what it cost, and the images on the template."""
-    table = ["gliofill", "coverage", str(data / "raw"), str(folder)]
+    table = ["gliofill", "coverage", str(given.bids), str(folder)]
     subprocess.run(table, check=True, stdout=subprocess.DEVNULL)
-    command = ["gliofill", "preprocess", str(data / "raw"), str(folder), SESSION]
-    settings = json.dumps({"brain_mask": "network"})
-    cost = timed(
-        [*command, "--settings", settings, "--threads", str(threads), "--work-dir", str(folder / "w")], threads, folder
-    )
-    return cost, {c: folder / derivatives.preprocessed(SESSION, c) for c in Contrast}
+    cost = timed(preprocess(given, folder, threads), threads, folder)
+    return cost, {c: folder / derivatives.preprocessed(given.session, c) for c in Contrast}
 
 
-def peer(data: Path, python: str, folder: Path, threads: int) -> tuple[dict[str, float], dict[Contrast, Path]]:
+def peer(given: Input, python: str, folder: Path, threads: int) -> tuple[dict[str, float], dict[Contrast, Path]]:
     """Preprocess with the peer; return what it cost, and its images on the atlas."""
-    anat = data / "raw" / SESSION / "anat"
-    names = {c: "_".join(p for p in (SESSION, c.ce_entity, c.suffix) if p) for c in Contrast}
-    files = json.dumps({str(c): str(anat / f"{name}.nii.gz") for c, name in names.items()})
+    files = json.dumps({str(c): str(path) for c, path in given.files.items()})
     head = built_in_head()
-    write_image(folder / "atlas.nii.gz", 1000 * render(head, Contrast.T1POST), head.affine)
+    atlas = 1000 * render(head, Contrast.T1POST)
+    if given.brain_mask == "none":
+        atlas = np.where(head.brain, atlas, 0)
+    write_image(folder / "atlas.nii.gz", atlas, head.affine)
     cost = timed([python, "-c", PEER, files, str(folder / "atlas.nii.gz"), str(folder)], threads, folder)
     return cost, {c: folder / f"{c}.nii.gz" for c in Contrast}
+
+
+def throughput(data: Path, folder: Path) -> None:
+    """Print the sessions per hour of two cores, by how they are shared."""
+    given = Input(data / "raw", "sub-FG6692", "network")
+    table = ["gliofill", "coverage", str(given.bids), str(folder), "--participant-label", "FG6692"]
+    subprocess.run(table, check=True, stdout=subprocess.DEVNULL)
+    print("| | wall s, two sessions | sessions per hour |\n|---|---|---|", flush=True)
+    for name, rounds, threads in (("1 session, 2 threads", 2, 2), ("2 sessions, 1 thread each", 1, 1)):
+        start = time.perf_counter()
+        for number in range(rounds):
+            # each in an output folder of its own; the coverage table is what it needs
+            outputs = [folder / f"{threads}-{number}-{index}" for index in range(2 // rounds)]
+            for output in outputs:
+                shutil.copytree(folder, output, ignore=lambda _, names: [n for n in names if n[0].isdigit()])
+            jobs = [subprocess.Popen(preprocess(given, output, threads)) for output in outputs]
+            codes = [job.wait() for job in jobs]
+            assert not any(codes), codes
+        wall = time.perf_counter() - start
+        print(f"| {name} | {wall:.0f} | {2 * 3600 / wall:.0f} |", flush=True)
+
+
+def preprocess(given: Input, folder: Path, threads: int) -> list[str]:
+    """Return the command that preprocesses a session into a folder with its coverage table."""
+    command = ["gliofill", "preprocess", str(given.bids), str(folder), given.session]
+    settings = json.dumps({"brain_mask": given.brain_mask})
+    return [*command, "--settings", settings, "--threads", str(threads), "--work-dir", str(folder / "w")]
 
 
 def accuracy(images: dict[Contrast, Path], brain: np.ndarray) -> dict[Contrast, float]:
@@ -98,19 +160,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--peer", metavar="PYTHON", help="of an environment with brainles-preprocessing")
+    parser.add_argument("--moved", metavar="SESSION", help="of DATA/cohort, as in sub-HG0015")
+    parser.add_argument("--throughput", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    if arguments.throughput:
+        with tempfile.TemporaryDirectory() as scratch:
+            throughput(arguments.data, Path(scratch))
+        return
     names = [str(c) for c in Contrast if c is not Contrast.T1POST]
     print("| | CPU s | wall s | peak memory | " + " | ".join(names) + " |\n|---|---|---|---|" + "---|" * len(names))
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / name for name in ("ours", "peer")]
         for folder in folders:
             folder.mkdir()
-        cost, images = ours(arguments.data, folders[0], arguments.threads)
+        given = (
+            moved_session(arguments.data, arguments.moved, Path(scratch) / "moved")
+            if arguments.moved
+            else Input(arguments.data / "raw", "sub-FG6692", "network")
+        )
+        cost, images = ours(given, folders[0], arguments.threads)
         brain = nib.load(images[Contrast.T1POST]).get_fdata() > 0
         show("gliofill", cost, accuracy(images, brain))
         if arguments.peer:
-            cost, theirs = peer(arguments.data, arguments.peer, folders[1], arguments.threads)
+            cost, theirs = peer(given, arguments.peer, folders[1], arguments.threads)
             show("brainles-preprocessing", cost, accuracy(theirs, own_brain(images, theirs)))
 
 

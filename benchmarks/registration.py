@@ -1,10 +1,14 @@
 """Rigid registration of cases with a known answer and of cases without: `python benchmarks/registration.py DATA`.
 
-Markdown tables of real images, DATA/cohort, stripped and registered upstream (see `benchmarks/moved.py`):
+Markdown tables of real images, DATA/cohort, stripped and registered upstream, and of generated ones
+(`benchmarks/moved.py`):
 
-- the error of several settings, in millimetres over the voxels of the brain, and CPU seconds on one thread;
-- how many of deliberately impossible registrations are flagged: another patient's image, an image with right and left
-  exchanged; and how many of the possible ones.
+- `trade-off`: the error of several settings, in millimetres over the voxels of the brain, and CPU seconds on one
+  thread;
+- `generated`: the error on generated heads, with skull, bias and noise, by slice thickness;
+- `many`: the error of many cases, and of those that are not flagged;
+- `impossible`: how many deliberately impossible registrations are flagged: another patient's image, an image with right
+  and left exchanged; and how many of the possible ones.
 """
 
 # ITK reads its number of threads when it is loaded
@@ -22,7 +26,7 @@ import numpy as np
 
 from gliofill.preprocess.registration import register
 from gliofill.preprocess.rigid import read_matrix
-from moved import SUSPECT, Case, cases
+from moved import SUSPECT, Case, cases, generated, in_turn
 
 Method = Callable[[Case], np.ndarray]
 
@@ -86,17 +90,56 @@ def impossible(data: Path, every: int) -> None:
         print(f"| {kind} | {flagged} of {len(chosen)} | " + " | ".join(ranges) + " |", flush=True)
 
 
+def many(data: Path, count: int) -> None:
+    """Print how far many registrations are from the truth, and which of them are flagged."""
+    found = []
+    for case in in_turn(data, count):
+        if case.name == SUSPECT:
+            continue
+        best = register(case.fixed, case.brain, case.moving).best
+        mean, most = case.errors_mm(best.matrix)
+        found.append((mean, most, bool(best.problem)))
+        print(f"<!-- {case.name} {case.contrast}: {mean:.2f} {most:.2f} mm {best.as_mapping()} -->", flush=True)
+    print("| | cases | mean error, mm | 95 % are below | worst | worst voxel |\n|---|---|---|---|---|---|")
+    for name, chosen in (("all", found), ("not flagged", [one for one in found if not one[2]])):
+        means = np.array([mean for mean, _, _ in chosen])
+        cells = [len(chosen), f"{means.mean():.2f}", f"{np.percentile(means, 95):.2f}", f"{means.max():.2f}"]
+        print(f"| {name} | " + " | ".join(map(str, [*cells, f"{max(most for _, most, _ in chosen):.2f}"])) + " |")
+
+
+def on_generated_heads(count: int) -> None:
+    """Print the error on generated heads, whose brain is known."""
+    errors: dict[str, list[float]] = {}
+    flagged = 0
+    for case in generated(count):
+        best = register(case.fixed, case.brain, case.moving).best
+        errors.setdefault(f"{case.contrast}, slices of {max(case.moving.spacing):.1f} mm", []).append(
+            case.errors_mm(best.matrix)[0]
+        )
+        flagged += bool(best.problem)
+        print(f"<!-- {case.name} {case.contrast}: {list(errors.values())[-1][-1]:.2f} mm -->", flush=True)
+    print(f"| generated, {flagged} flagged | cases | mean error, mm | worst |\n|---|---|---|---|")
+    for name, values in errors.items():
+        print(f"| {name} | {len(values)} | {np.mean(values):.2f} | {max(values):.2f} |", flush=True)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="one case of so many")
+    parser.add_argument("--every", type=int, default=1, help="trade-off and impossible: one case of so many")
+    parser.add_argument("--cases", type=int, default=200, help="many: how many; generated: a tenth as many heads")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--only", choices=["trade-off", "impossible"])
+    tables = ["trade-off", "generated", "many", "impossible"]
+    parser.add_argument("--only", nargs="+", choices=tables, default=tables)
     arguments = parser.parse_args()
-    if arguments.only != "impossible":
+    if "trade-off" in arguments.only:
         trade_off(arguments.data, arguments.methods, arguments.every)
-    if arguments.only != "trade-off":
+    if "generated" in arguments.only:
+        on_generated_heads(arguments.cases // 10)
+    if "many" in arguments.only:
+        many(arguments.data, arguments.cases)
+    if "impossible" in arguments.only:
         impossible(arguments.data, arguments.every)
 
 

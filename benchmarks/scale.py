@@ -67,7 +67,9 @@ SESSIONS = [line.split() for line in open("bare.txt")]
 FILES = {session: files.split(",") for session, files, _ in SESSIONS}
 GAPS = {session: [gap for gap in gaps.split(",") if gap != "-"] for session, _, gaps in SESSIONS}
 rule all:
-    input: [f"bare/{s}/{s}_contrasts.json" for s in FILES], [f"bare/{s}/{s}_imputed-{c}.json" for s in FILES for c in GAPS[s]]
+    input:
+        [f"bare/{s}/{s}_contrasts.json" for s in FILES],
+        [f"bare/{s}/{s}_imputed-{c}.json" for s in FILES for c in GAPS[s]]
 rule preprocess:
     input: lambda w: FILES[w.s]
     output: "bare/{s}/{s}_contrasts.json"

@@ -1,6 +1,7 @@
 """The configuration, checked, and what the rules ask of it."""
 
 import atexit
+import inspect
 import json
 import os
 import re
@@ -146,14 +147,20 @@ wildcard_constraints:
     label="[A-Za-z0-9_-]+",
 
 
+def quick(function):
+    """Keep a function's signature, which Snakemake works out anew at each of its calls, several for every job."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def literal(value):
     """Keep braces in a parameter from being read as wildcards."""
-    return lambda wildcards: value
+    return quick(lambda wildcards: value) if "{" in str(value) else value
 
 
 def growing(amount):
     """Ask for an amount of memory or time, and for twice and three times as much when a job is tried again."""
-    return lambda wildcards, attempt: amount * attempt
+    return quick(lambda wildcards, attempt: amount * attempt)
 
 
 def work():
@@ -162,11 +169,13 @@ def work():
     return read_worklist(SETTINGS.output_dir / derivatives.COVERAGE)
 
 
+@quick
 def raw_images(wildcards):
     """Return the acquired images of a session, whose change makes it run again."""
     return [f"{BIDS_DIR}/{file}" for file in work().images[wildcards.folder]]
 
 
+@quick
 def given_masks(wildcards):
     """Return the masks that derivatives datasets have for a session."""
     found = find_given(SETTINGS.preprocess.derivatives, wildcards.folder)
