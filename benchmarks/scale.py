@@ -20,12 +20,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
 from gliofill.bids import derivatives
+from gliofill.bids.coverage import read_coverage
 from gliofill.bids.worklist import read_worklist
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,11 +146,12 @@ class Cohort:
 
     def fabricate(self) -> dict[str, Measurement]:
         """Write what a finished run leaves, Snakemake's own notes included, and measure the verbs over the cohort."""
-        work = read_worklist(self.output / derivatives.COVERAGE)
-        for folder in work.images:
-            leave_records(self.output, "preprocess", folder)
-            for contrast in work.fillings.get(folder, ()):
-                leave_records(self.output, "impute", folder, str(contrast))
+        table = read_coverage(self.output / derivatives.COVERAGE)
+        for folder, group in groupby(table, key=lambda row: row.folder):
+            rows = list(group)
+            leave_records(self.output, "preprocess", folder, rows=rows)
+            for contrast in (row.contrast for row in rows if row.action == "impute"):
+                leave_records(self.output, "impute", folder, contrast, rows)
         output = str(self.output)
         found = {"review": self.gliofill("review", output), "status": self.gliofill("status", output, "--write")}
         found["index"] = self.gliofill("report", output)

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: program that runs gliofill and writes to a file, its first word, the largest memory of its processes, in kilobytes; a
+#: process inherits the peak of the one that started it until it runs a program of its own, and that of the tests is high
+MEASURED = """
+import os, subprocess, sys
+process = subprocess.Popen([sys.executable, "-m", "gliofill.cli", *sys.argv[2:]])
+_, status, usage = os.wait4(process.pid, 0)
+open(sys.argv[1], "w").write(str(usage.ru_maxrss))
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
 
 def run_snakemake(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run Snakemake on the project's Snakefile as a user would, without a terminal."""

@@ -21,14 +21,14 @@ from gliofill.report.page_state import page_state
 OK: dict[str, Any] = {"status": "ok", "reason": ""}
 
 
-def leave_records(output: Path, verb: str, folder: str, contrast: str = "") -> None:
-    """Write what a job of the verbs preprocess or impute leaves of a session."""
+def leave_records(output: Path, verb: str, folder: str, contrast: str = "", rows: Sequence[Row] = ()) -> None:
+    """Write what a job of the verbs preprocess or impute leaves of a session; its rows are read if none are given."""
     if verb == "preprocess":
         manifest = {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)}
         write_record(output / derivatives.session_qc(folder), manifest)
     else:
         write_record(output / derivatives.imputed_qc(folder, Contrast(contrast)), OK)
-    rows = read_session(output / derivatives.COVERAGE, folder)
+    rows = rows or read_session(output / derivatives.COVERAGE, folder)
     records = [derivatives.imputed_qc(folder, Contrast(row.contrast)) for row in rows if row.action == "impute"]
     if all((output / record).is_file() for record in records):
         leave_page(output, folder, rows)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import MEASURED
 from tests.damaged_inputs import GOOD, SETTINGS, Damage, write_dataset
 
 from gliofill.bids import derivatives
@@ -16,24 +17,13 @@ from gliofill.bids import derivatives
 _MOST_MB, _MOST_SECONDS = 1000, 150
 
 
-# a process inherits the peak of the one that started it until it runs a program of its own, and that of the tests is
-# large: a small one stands between
-_LAUNCH = """
-import os, subprocess, sys
-process = subprocess.Popen([sys.executable, "-m", "gliofill.cli", *sys.argv[2:]])
-_, status, usage = os.wait4(process.pid, 0)
-open(sys.argv[1], "w").write(str(usage.ru_maxrss))
-os._exit(os.waitstatus_to_exitcode(status))
-"""
-
-
 class Ended:
     """A finished command: exit code, output, seconds and peak of its memory in megabytes."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         begin = time.monotonic()
         with (folder / "out.txt").open("wb") as out, (folder / "err.txt").open("wb") as err:
-            command = [sys.executable, "-c", _LAUNCH, str(folder / "memory.txt"), *words]
+            command = [sys.executable, "-c", MEASURED, str(folder / "memory.txt"), *words]
             self.code = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
             ).returncode

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from nibabel.affines import apply_affine
 from scipy.ndimage import map_coordinates
-from tests.conftest import ROOT, run_gliofill, run_snakemake
+from tests.conftest import MEASURED, ROOT, run_gliofill, run_snakemake
 from tests.report.conftest import visiting
 
 from gliofill.bids import derivatives
@@ -98,7 +98,7 @@ def run_app(installed: Path, here: Path, *words: str) -> subprocess.CompletedPro
     }
     environment.pop("GLIOFILL_START", None)
     return subprocess.run(
-        [sys.executable, "-m", "gliofill.cli", *words],
+        [sys.executable, "-c", MEASURED, "memory.txt", *words],
         cwd=here,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -276,6 +276,8 @@ def test_installed_wheel_gives_the_same_bytes_from_another_folder_with_fewer_cor
     # acquired one; a picture; the volumes of the viewer
     assert len(made) == 2 * (3 + 2 + 2) + 6 + 2, sorted(made)
     assert made.items() <= checksums(output / "sub-02").items()
+    # kilobytes, of the largest of all processes of the run
+    assert int((tmp_path / "memory.txt").read_text()) < 2e6
 
 
 def test_app_tells_wrong_folder_and_participant_in_one_line(installed: Path, bids: Path, tmp_path: Path) -> None:
