@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 #: program that runs gliofill and writes to a file, its first word, the largest memory of its processes, in kilobytes; a
-#: process inherits the peak of the one that started it until it runs a program of its own, and that of the tests is high
+#: process inherits the peak of the one that started it until it runs a program of its own, and the tests are large
 MEASURED = """
 import os, subprocess, sys
 process = subprocess.Popen([sys.executable, "-m", "gliofill.cli", *sys.argv[2:]])
