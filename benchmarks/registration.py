@@ -8,7 +8,7 @@ Markdown tables of real images, DATA/cohort, stripped and registered upstream, a
 - `generated`: the error on generated heads, with skull, bias and noise, by slice thickness;
 - `many`: the error of many cases, and of those that are not flagged;
 - `impossible`: how many deliberately impossible registrations are flagged: another patient's image, an image with right
-  and left exchanged; and how many of the possible ones.
+  and left exchanged.
 """
 
 # ITK reads its number of threads when it is loaded
@@ -77,7 +77,7 @@ def trade_off(data: Path, methods: list[str], every: int) -> None:
 def impossible(data: Path, every: int) -> None:
     """Print which cases are flagged, and the scores that decide."""
     print("| | flagged | peak | mirrored |\n|---|---|---|---|")
-    for kind in ("as they are", "right and left exchanged", "another patient"):
+    for kind in ("right and left exchanged", "another patient"):
         flagged, peaks, mirrored = 0, [], []
         chosen = [case for number, case in enumerate(cases(data, kind=kind)) if number % every == 0]
         for case in chosen:

@@ -54,7 +54,7 @@ def brain_distance(
     """Estimate how far each voxel of an image is from the surface of the brain.
 
     The network looks twice: at the whole image for where the brain is, then at a field of the size that it was
-    trained on, centred on what it found.
+    trained on, centred on what it found, and at its mirror image; the mean of these two counts.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def brain_distance(
     grid = _whole_grid(data.shape, affine)
     first = _estimate(network, data, affine, grid)
     grid = _centred_grid(first, grid)
-    distance = _estimate(network, data, affine, grid)
+    distance = _estimate(network, data, affine, grid, with_mirror=True)
     return _onto_image(distance, grid, data.shape, affine)
 
 
@@ -114,13 +114,23 @@ def _centred_grid(distance: Tensor, grid: Grid) -> Grid:
     return Grid(SHAPE, middle - SPACING_MM * (np.array(SHAPE) - 1) / 2)
 
 
-def _estimate(network: BrainNetwork, data: NDArray[np.float32], affine: NDArray[np.float64], grid: Grid) -> Tensor:
+def _estimate(
+    network: BrainNetwork,
+    data: NDArray[np.float32],
+    affine: NDArray[np.float64],
+    grid: Grid,
+    *,
+    with_mirror: bool = False,
+) -> Tensor:
     """Return the distance on a grid, shape of the grid, clipped to ±`REACH_MM`."""
-    image = normalise(torch.from_numpy(_onto_grid(data, affine, grid)))
+    image = normalise(torch.from_numpy(_onto_grid(data, affine, grid)))[None, None]
     device = next(network.parameters()).device
     with torch.inference_mode():
-        estimate: Tensor = network(image[None, None].to(device))[0, 0]
-    return estimate.float().cpu().clamp(-REACH_MM, REACH_MM)
+        estimates = [network(image.to(device))]
+        if with_mirror:  # right and left, the first axis of the grid
+            estimates.append(network(image.flip(2).to(device)).flip(2))
+    bounded = [estimate[0, 0].float().cpu().clamp(-REACH_MM, REACH_MM) for estimate in estimates]
+    return torch.stack(bounded).mean(dim=0)
 
 
 def _onto_grid(data: NDArray[np.float32], affine: NDArray[np.float64], grid: Grid) -> NDArray[np.float32]:
