@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test soak experiment docs lint bench clean browser
+.PHONY: demo test slurm-test soak fuzz audit experiment docs lint bench clean browser
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -46,10 +46,23 @@ slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	pytest -m slurm -vv -rs --durations=0 tests/slurm
 	@test ! -f build/slurm-jobs.md || cat build/slurm-jobs.md
 
-# an hour or more: runs that are killed at fifty random moments, completed, and compared with an undisturbed one
+# an hour or more: runs that are killed at fifty random moments, completed, and compared with an undisturbed one; and one
+# run over five hundred tiny sessions, watched
 soak: $(VENV)/test.stamp
-	rm -rf build/soak
+	rm -rf build/soak build/long-run
+	python -m tests.long_run build/long-run --sessions 500
 	python -m tests.soak build/soak --moments 50 --seed 0
+
+# a minute for each reader of names, sidecars, headers and tables, guided by coverage
+fuzz: $(VENV)/test.stamp
+	$(BIN)/pip install --quiet atheris==3.0.0
+	python -m tests.fuzz build/fuzz --seconds 60
+
+# known vulnerabilities of what the locks name, and slips in the workflows of CI; tools in an environment of their own
+audit:
+	test -x build/audit/bin/zizmor || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit==2.10.1 zizmor==1.32.0; }
+	build/audit/bin/zizmor --offline --persona=pedantic .github/workflows
+	build/audit/bin/pip-audit --disable-pip --no-deps $(addprefix -r ,$(wildcard requirements*.lock))
 
 docs: $(VENV)/test.stamp
 	mkdocs build --strict

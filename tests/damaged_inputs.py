@@ -24,7 +24,7 @@ GOOD = ("sub-good1", "sub-good2", "sub-good3")
 _DIM, _TYPE, _PIXDIM, _OFFSET, _SLOPE, _INTER, _UNITS = 40, 70, 76, 108, 112, 116, 123
 _QFORM, _SFORM, _QUATERN, _ROWS, _MAGIC, _EXTENDED = 252, 254, 256, 280, 344, 348
 
-UNUSABLE, ANY, MISSING = "unusable", "", "missing"
+OK, UNUSABLE, MISSING = "ok", "unusable", "missing"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Damage:
     make
         Makes it in a session's ``anat`` folder, given that and the beginning of its file names.
     status
-        What the coverage table is to say of the session's T2w; empty where the damage may go unnoticed.
+        What the coverage table is to say of the session's T2w; ok where every reader mends the damage in one way.
     says
         Part of the reason, or of the warnings.
     """
@@ -128,24 +128,25 @@ def _headers() -> Iterator[Damage]:
     yield _image("sheared affine", _patched(*forms, (_ROWS, sheared)))
     forms = (_QFORM, short(1)), (_SFORM, short(0))
     for value in (0, -5, float("nan"), float("inf"), 1e30, 1e-30):
-        status = ANY if value in (0, -5) else UNUSABLE  # BIDS tools read these as 1 and 5
+        status = OK if value == -5 else UNUSABLE  # a sign is dropped by all; 0 is read as 1
         patches = *forms, (_PIXDIM + 4, real(value) * 3), (_PIXDIM, real(1))
         yield _image(f"voxel size {value}", _patched(*patches), status)
     for value in (float("nan"), float("inf"), 2.0):
         yield _image(f"quaternion {value}", _patched(*forms, (_QUATERN, real(value) * 3)))
-    for value in (float("nan"), float("inf"), -1e30, 1e9, 1e30):
-        yield from _in_both(f"voxels at byte {value}", _patched((_OFFSET, real(value))))
-    yield _image("voxels at byte 0", _patched((_OFFSET, real(0))), ANY)
-    for value in (float("inf"), 1e38, 1e-45):
-        yield _image(f"slope {value}", _patched((_SLOPE, real(value))), ANY)
-    yield _image("intercept inf", _patched((_SLOPE, real(1)), (_INTER, real(float("inf")))), ANY)
+    for value in (float("nan"), float("inf"), -1e30, 0, 351, 1e9, 1e30):
+        yield from _in_both(f"voxels at byte {value}", _patched((_OFFSET, real(value))), says="begin at byte")
+    # a slope that is no number counts as none
+    yield _image("slope inf", _patched((_SLOPE, real(float("inf")))), OK)
+    yield _image("slope 1e+38", _patched((_SLOPE, real(1e38))), says="not finite")
+    yield _image("slope 1e-45", _patched((_SLOPE, real(1e-45))), says="is constant")
+    yield _image("intercept inf", _patched((_SLOPE, real(1)), (_INTER, real(float("inf")))), says="intercept")
     for code, unit in ((1, "meter"), (3, "micron")):
         yield _image(f"size in {unit}s", _patched((_UNITS, bytes([code]))), says=unit)
-    for magic in (b"ABCD", b"\0\0\0\0", b"ni1\0"):
-        yield from _in_both(f"magic {magic!r}", _patched((_MAGIC, magic)), ANY)
-    for size in (0, 1, 540, -1, 2**31 - 1):
-        yield from _in_both(f"header of {size} bytes", _patched((0, struct.pack("<i", size))), ANY)
-    yield _image("big-endian", _big_endian(), "ok")
+    for magic, says in ((b"ABCD", "magic"), (b"\0\0\0\0", "magic"), (b"ni1\0", "pair of files")):
+        yield from _in_both(f"magic {magic!r}", _patched((_MAGIC, magic)), says=says)
+    for size in (0, 1, 540, -1, 2**31 - 1):  # readers look at the magic
+        yield from _in_both(f"header of {size} bytes", _patched((0, struct.pack("<i", size))), OK)
+    yield _image("big-endian", _big_endian(), OK)
 
 
 def _big_endian() -> bytes:
@@ -158,7 +159,8 @@ def _extensions() -> Iterator[Damage]:
     for size in (2**31 - 16, -16, 0, 7, 8):
         content = _patched((_EXTENDED, b"\1\0\0\0"), (_OFFSET, struct.pack("<f", 368)))
         content = content[:352] + struct.pack("<ii", size, 4) + bytes(8) + content[352:]
-        yield from _in_both(f"extension of {size} bytes", content, ANY)
+        status, says = (OK, "") if size == 8 else (UNUSABLE, "claims an extension of")
+        yield from _in_both(f"extension of {size} bytes", content, status, says)
 
 
 def _containers() -> Iterator[Damage]:
@@ -171,7 +173,9 @@ def _containers() -> Iterator[Damage]:
     yield _image("packed twice", gzip.compress(packed), ending=".nii.gz")
     yield _image("plain under a packed name", PLAIN, ending=".nii.gz")
     yield _image("packed under a plain name", packed)
-    yield _image("junk after the end", packed + b"junk", ANY, ending=".nii.gz")
+    yield _image("junk after the end, packed", packed + b"junk", ending=".nii.gz")
+    yield from _in_both("a few bytes after the end", PLAIN + b"junk", OK)
+    yield from _in_both("a slice after the end", PLAIN + bytes(1800), says="after its last voxel")
     yield _image("wrong checksum", packed[:-8] + b"\0\0\0\0" + packed[-4:], ending=".nii.gz")
     for name, content in (
         ("text", b"not an image\n"),
@@ -186,13 +190,39 @@ def _containers() -> Iterator[Damage]:
 def _flips() -> Iterator[Damage]:
     packed, choice = gzip.compress(PLAIN, mtime=0), random.Random(0)
     for number in range(30):
-        content = bytearray(packed)
-        content[choice.randrange(len(content))] ^= 1 << choice.randrange(8)
-        yield _image(f"flipped bit {number}", bytes(content), ANY, ending=".nii.gz")
-    for number in range(20):
-        content = bytearray(PLAIN)
-        content[choice.randrange(352)] ^= 1 << choice.randrange(8)
-        yield _image(f"flipped bit {number} of the header", bytes(content), ANY)
+        # behind the header of gzip, whose time and system nobody reads
+        yield _flipped(f"{number} of a packed image", packed, choice.randrange(10, len(packed)), choice.randrange(8))
+    yield _flipped("of the time of packing", packed, 5, 3, OK)
+    for place, bit, status, says in (
+        (0, 4, OK, ""),  # size of the header
+        (20, 2, OK, ""),  # a field that nobody uses
+        (_DIM, 0, UNUSABLE, "2-D"),
+        (_DIM, 2, OK, ""),  # seven dimensions, of which four are 1
+        (_DIM, 3, UNUSABLE, ""),
+        (_DIM + 2, 0, UNUSABLE, "Expected"),
+        (_DIM + 2, 1, UNUSABLE, "after its last voxel"),
+        (_DIM + 4, 4, UNUSABLE, "after its last voxel"),
+        (_DIM + 7, 7, UNUSABLE, "impossible size"),
+        (_TYPE, 0, UNUSABLE, "data code"),
+        (_TYPE, 3, UNUSABLE, "data code"),
+        (_TYPE + 2, 2, OK, ""),  # bits per voxel, which the type tells, too
+        (_OFFSET + 2, 4, UNUSABLE, ""),
+        (_OFFSET + 3, 6, UNUSABLE, "begin at byte"),
+        (_MAGIC + 1, 1, UNUSABLE, "magic"),
+        (_UNITS, 0, UNUSABLE, "meter"),
+        (_ROWS + 3, 6, UNUSABLE, ""),  # exponent of the first edge
+        (_ROWS + 3, 7, OK, ""),  # its sign: mirrored, as an image may be
+        (_EXTENDED, 0, OK, ""),  # extensions of which there are none
+    ):
+        yield _flipped(f"{bit} of byte {place}", PLAIN, place, bit, status, says, ending=".nii")
+
+
+def _flipped(
+    name: str, content: bytes, place: int, bit: int, status: str = UNUSABLE, says: str = "", *, ending: str = ".nii.gz"
+) -> Damage:
+    changed = bytearray(content)
+    changed[place] ^= 1 << bit
+    return _image(f"flipped bit {name}", bytes(changed), status, says, ending=ending)
 
 
 def _voxels() -> Iterator[Damage]:
@@ -214,8 +244,7 @@ def _voxels() -> Iterator[Damage]:
     ):
         data = np.asarray(good_image().dataobj).astype(dtype)
         data[15, 15, 15] = value
-        status = UNUSABLE if not np.isfinite(value) else ANY
-        yield _image(name, _stored(data), status)
+        yield _image(name, _stored(data), says="not finite" if name != "one of the smallest" else "")
 
 
 def _stored(data: np.ndarray) -> bytes:
@@ -260,7 +289,7 @@ def _links() -> Iterator[Damage]:
     yield Damage("pipe", lambda anat, start: os.mkfifo(anat / f"{start}_T2w.nii"), MISSING, "neither a file")
     yield Damage("folder", lambda anat, start: (anat / f"{start}_T2w.nii.gz").mkdir(), MISSING)
     yield Damage("circle of folders", lambda anat, _: (anat / "anat").symlink_to(".."), MISSING)
-    yield Damage("no permission", _closed, ANY if os.geteuid() == 0 else UNUSABLE)
+    yield Damage("no permission", _closed, OK if os.geteuid() == 0 else UNUSABLE)  # it does not bind the administrator
 
 
 def _closed(anat: Path, start: str) -> None:
@@ -299,8 +328,8 @@ def _names() -> Iterator[Damage]:
         def make(anat: Path, start: str, text: str = text) -> None:
             _write(anat / f"{start}_acq-{text}_T2w.nii", PLAIN)
 
-        status = "ok" if text.isascii() and text.isalnum() else MISSING
-        yield Damage(f"name with {text!r}", make, status, "" if status == "ok" else "not a BIDS name")
+        status = OK if text.isascii() and text.isalnum() else MISSING
+        yield Damage(f"name with {text!r}", make, status, "" if status == OK else "not a BIDS name")
 
 
 def _sidecars() -> Iterator[Damage]:
@@ -309,7 +338,7 @@ def _sidecars() -> Iterator[Damage]:
             _write(anat / f"{start}_T2w.nii", PLAIN)
             _write(anat / f"{start}_T2w.json", content)
 
-        return Damage(f"sidecar: {name}", make, "ok", says)
+        return Damage(f"sidecar: {name}", make, OK, says)
 
     for name, content in (
         ("empty", b""),
@@ -347,17 +376,17 @@ def _sidecars() -> Iterator[Damage]:
 
         return both
 
-    yield Damage("sidecar of 100 MB", large, "ok", "larger than 1 MB")
-    yield Damage("sidecar is a folder", other(Path.mkdir), "ok", "cannot be read")
-    yield Damage("sidecar is a pipe", other(os.mkfifo), "ok", "not a regular file")
-    yield Damage("sidecar links to itself", other(lambda p: p.symlink_to(p.name)), "ok", "cannot be read")
-    yield Damage("sidecar is endless", other(lambda p: p.symlink_to("/dev/zero")), "ok", "not a regular file")
+    yield Damage("sidecar of 100 MB", large, OK, "larger than 1 MB")
+    yield Damage("sidecar is a folder", other(Path.mkdir), OK, "cannot be read")
+    yield Damage("sidecar is a pipe", other(os.mkfifo), OK, "not a regular file")
+    yield Damage("sidecar links to itself", other(lambda p: p.symlink_to(p.name)), OK, "cannot be read")
+    yield Damage("sidecar is endless", other(lambda p: p.symlink_to("/dev/zero")), OK, "not a regular file")
 
     def contradicting(anat: Path, start: str) -> None:
         _write(anat / f"{start}_acq-pre_T2w.nii", PLAIN)
         _write(anat / f"{start}_acq-pre_T2w.json", b'{"ContrastBolusAgent": "Gadovist"}')
 
-    yield Damage("sidecar contradicts the name", contradicting, "ok", "although")
+    yield Damage("sidecar contradicts the name", contradicting, OK, "although")
 
 
 if __name__ == "__main__":

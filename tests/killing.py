@@ -18,6 +18,8 @@ NOT_COMPARED = (".snakemake", "logs", "dataset.txt", "measurements.json", "run.l
 
 def start_run(config: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start Snakemake on a configuration, in a group of its own; what it prints goes to a file beside that."""
+    # what a shell starts in the background ignores Ctrl-C, and so would the run
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config)]
     own = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **(environment or {})}
     everything = {key: value for key, value in os.environ.items() if key != "GLIOFILL_START"} | own

@@ -6,6 +6,7 @@
 import argparse
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,8 +20,12 @@ from tests.small_cohort import configure, make_cohort, make_model
 from tests.test_killed_runs import configure as configure_stand_ins
 from tests.test_killed_runs import prepare_stand_ins, stand_ins
 
+from gliofill.images import write_text
+
 VERBS = ("coverage", "preprocess", "review", "impute", "report", "status")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+#: how long a run that got a signal may take to end; batch systems then kill it, and so does this
+LIMIT_S = 120
 
 
 @dataclass
@@ -74,12 +79,29 @@ class Soak:
         while run.poll() is None and time.monotonic() < end:
             time.sleep(0.02)
         what = self._hit(run.pid, sign) if run.poll() is None else "nothing: it was over"
-        code = run.wait()
+        limit = LIMIT_S if what == "the run" else self._patience
+        if (code := self._wait(run, limit)) is None:
+            what, code = f"{what}; still there {limit:.0f} s later, SIGKILL", run.wait()
+            if limit != LIMIT_S:
+                self.problems.append(f"moment {number}: the run waited for ever after one of its steps got a signal")
         redone = [record for record, when in before.items() if records(output).get(record) != when]
         if redone:
             self.problems.append(f"moment {number}: made again: {', '.join(redone)}")
         self.lines.append(f"| {number} | {name} | {sign.name} | {after:.1f} s | {what} | {code} |")
         return code
+
+    @property
+    def _patience(self) -> float:
+        """Seconds after which a run that nobody stopped is taken to wait for ever."""
+        return 5 * self.seconds + 300
+
+    def _wait(self, run: psutil.Popen, seconds: float) -> int | None:
+        """Wait for the end of a run; where there is none in time, kill it and return nothing."""
+        try:
+            return int(run.wait(timeout=seconds))
+        except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
+            run.kill()
+            return None
 
     def _hit(self, pid: int, sign: signal.Signals) -> str:
         """Send a signal to the head of a run or to one of its steps, and return what was hit."""
@@ -97,25 +119,32 @@ class Soak:
     def complete(self, name: str) -> None:
         """Run once more and compare with the undisturbed run."""
         output = self.folder / name
-        code = self.start(name).wait()
+        code = self._wait(self.start(name), self._patience)
         own, whole = (self._tree(folder) for folder in (output, self.folder / "whole"))
         different = sorted(file for file in own.keys() | whole.keys() if own.get(file) != whole.get(file))
         verified = run_gliofill("verify", str(output))
         for is_wrong, text in (
-            (code, f"exit code {code}"),
+            (code != 0, f"exit code {code}"),
+            (code is None, f"it did not end in {self._patience:.0f} s, without any signal"),
             (different, f"differs in {', '.join(different[:5])}"),
             (leftovers(output), f"left behind: {', '.join(leftovers(output)[:5])}"),
             (verified.returncode, f"verify: {verified.stdout.splitlines()[:1]}"),
         ):
             if is_wrong:
                 self.problems.append(f"{name}: {text}")
-        state = "as undisturbed" if not different and not code else "not as undisturbed"
+        state = "as undisturbed" if not different and code == 0 else "not as undisturbed"
         self.lines.append(f"| | {name} | completed | | {len(own)} files {state} | {code} |")
 
     def _tree(self, output: Path) -> dict[str, str]:
         # the stand-ins note their times; the viewer comes with a page that the real program writes
         times = [f"times-{verb}.txt" for verb in ("preprocess", "impute")]
         return tree(output, "report", *times) if self.has_stand_ins else tree(output)
+
+    def write(self, *, seed: int) -> str:
+        """Write what happened so far, so that a soak which is itself stopped has its transcript."""
+        text = "\n".join(self.transcript(seed=seed))
+        write_text(self.folder / "transcript.md", text + "\n")
+        return text
 
     def transcript(self, *, seed: int) -> Iterator[str]:
         """Yield the lines of the transcript."""
@@ -150,9 +179,12 @@ def soak(folder: Path, *, moments: int, seed: int, sessions: int, has_stand_ins:
         # a few disturbances per run, so that it gets somewhere between them
         for _ in range(min(made.chance.randint(1, 4), moments - number)):
             number += 1
-            if made.disturb(number, f"run-{run}") == 0:
+            code = made.disturb(number, f"run-{run}")
+            made.write(seed=seed)
+            if code == 0:
                 break
         made.complete(f"run-{run}")
+        made.write(seed=seed)
         run += 1
     return made
 
@@ -175,9 +207,7 @@ def main() -> int:
         sessions=options.sessions,
         has_stand_ins=options.stand_ins,
     )
-    text = "\n".join(made.transcript(seed=options.seed))
-    (folder / "transcript.md").write_text(text + "\n")
-    print(text)
+    print(made.write(seed=options.seed))
     return 1 if made.problems else 0
 
 

@@ -62,12 +62,18 @@ def _main(verb: str, words: list[str]) -> int:
     return 0
 
 
+def leave_failure(output: Path, folder: str) -> dict[str, Any]:
+    """Write the record of a session whose contrasts failed, and return what it says of each."""
+    contrasts = {str(contrast): {"status": "failed", "reason": "broken on purpose"} for contrast in Contrast}
+    write_record(output / derivatives.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
+    return contrasts
+
+
 def _fail(folder: str) -> int:
     """Record a failure of every contrast, and end as the real verb does then."""
     from gliofill.verbs.cohort import verdict, write_page
 
-    contrasts = {str(contrast): {"status": "failed", "reason": "broken on purpose"} for contrast in Contrast}
-    write_record(Path.cwd() / derivatives.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
+    contrasts = leave_failure(Path.cwd(), folder)
     write_page(Path.cwd(), folder)
     return verdict({f"{folder} {name}": entry for name, entry in contrasts.items()})
 

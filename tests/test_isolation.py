@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.small_cohort import make_cohort
 
+from gliofill.bids import derivatives
+
 #: what identifies a person, a device or a day in a sidecar; the values appear nowhere else
 IDENTIFYING = {
     "PatientName": "Doe^Jane^Quux",
@@ -100,6 +102,14 @@ def test_nothing_that_identifies_a_person_is_in_any_output(folder: Path) -> None
             f"{path.name}: {name}" for name, value in secrets.items() if value in content or name.encode() in content
         ]
     assert not found
+
+
+def test_every_image_of_the_output_is_zero_outside_the_brain(folder: Path) -> None:
+    images = [path for path in (folder / "out" / "sub-01" / "anat").glob("*.nii.gz") if "mask" not in path.name]
+    mask = nib.load(folder / "out" / derivatives.brain_mask("sub-01")).get_fdata() > 0
+    assert len(images) >= 2 and not mask.all()
+    for path in images:
+        assert not nib.load(path).get_fdata()[~mask].any(), path.name
 
 
 def test_a_run_without_a_network_makes_everything(folder: Path) -> None:

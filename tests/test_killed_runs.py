@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,10 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def prepare_stand_ins(folder: Path) -> None:
+def prepare_stand_ins(folder: Path, sessions: Sequence[str] = SESSIONS) -> None:
     """Write a dataset of T2w, and a program that stands in for gliofill."""
     ball = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0) < 12
-    for session in SESSIONS:
+    for session in sessions:
         write_image(folder / "raw" / session / "anat" / f"{session}_T2w.nii.gz", 1000 * ball, np.diag([5.0, 5, 5, 1]))
     (folder / "bin").mkdir()
     program = folder / "bin" / "gliofill"

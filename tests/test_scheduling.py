@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_snakemake_finds_nothing_to_criticise(finished: Path) -> None:
     assert "your workflow is in a good condition" in start(finished, "--lint")
+
+
+def test_labels_with_a_plus_are_labels(finished: Path, tmp_path: Path) -> None:
+    config = json.loads((finished / "config.yaml").read_text()) | {"output_dir": str(tmp_path / "out")}
+    folder = "sub-a+b/ses-c+d"
+    image = tmp_path / "raw" / folder / "anat" / "sub-a+b_ses-c+d_T2w.nii.gz"
+    image.parent.mkdir(parents=True)
+    shutil.copy(finished / "raw" / "sub-01" / "anat" / "sub-01_T2w.nii.gz", image)
+    (tmp_path / "config.yaml").write_text(json.dumps(config | {"bids_dir": str(tmp_path / "raw")}))
+    (tmp_path / "bin").symlink_to(finished / "bin")
+    start(tmp_path)
+    assert (tmp_path / "out" / derivatives.imputed_qc(folder, Contrast.FLAIR)).is_file()
 
 
 def test_nothing_is_done_when_all_is_there(finished: Path) -> None:

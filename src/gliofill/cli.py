@@ -2,8 +2,10 @@
 
 import argparse
 import difflib
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +26,9 @@ VERBS: dict[str, Verb] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run gliofill and return the exit code: 0 all well, 1 something failed, 2 wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # it tells what it mends in headers without telling in which file; what matters stands in the tables
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="nibabel")
     try:
         if words and words[0] not in VERBS and not words[0].startswith("-"):
             from gliofill.runner import run_app

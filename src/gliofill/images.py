@@ -158,7 +158,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise GliofillError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
         raise GliofillError(f"{path}: holds a JSON {type(content).__name__}, an object is needed")

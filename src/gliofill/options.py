@@ -22,7 +22,7 @@ def read_filter(text: str) -> dict[str, Any]:
         return read_json(Path(text))
     try:
         content: dict[str, Any] = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GliofillError(f"--bids-filter: is not JSON ({error})") from error
     return content
 

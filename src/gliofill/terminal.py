@@ -150,13 +150,12 @@ def _count_table(summary: "Summary") -> Table:
 
 
 def _print_failures(console: Console, failures: "Sequence[Failure]") -> None:
-    for failure in failures[:MOST_ROWS]:
+    # all of them, however many: this is the one command that finds them
+    for failure in failures:
         logs = ", ".join(log for log in (failure.log, failure.slurm_log) if log != "n/a")
         console.print(
             f"failed: {failure.folder} {failure.step}: {failure.reason} (log: {logs})", markup=False, style="red"
         )
-    if len(failures) > MOST_ROWS:
-        console.print(f"failed: {len(failures) - MOST_ROWS} more", markup=False, style="red")
 
 
 def _spoken_time(seconds: float) -> str:

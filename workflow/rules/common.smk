@@ -115,7 +115,7 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
 workdir: str(SETTINGS.output_dir)
 
 
-FOLDER = r"sub-[A-Za-z0-9]+(/ses-[A-Za-z0-9]+)?"
+FOLDER = r"sub-[A-Za-z0-9+]+(/ses-[A-Za-z0-9+]+)?"
 BIDS_DIR = str(SETTINGS.bids_dir)
 LEARNING_DIR = str(
     (START / (SETTINGS.train.derivatives or SETTINGS.output_dir)).resolve()
@@ -140,7 +140,7 @@ WORK_DIR = SETTINGS.scratch
 
 wildcard_constraints:
     folder=FOLDER,
-    prefix=r"[A-Za-z0-9_-]+",
+    prefix=r"[A-Za-z0-9+_-]+",
     contrast="|".join(Contrast),
     task="|".join(task.name for task in TASKS),
     fold="[0-9]+",

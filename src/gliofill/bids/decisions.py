@@ -1,11 +1,11 @@
 """What a reviewer decided about single images, in a table that survives every run: use it, or do not."""
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gliofill.bids.names import is_label
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.quality.verdict import Verdict
@@ -13,7 +13,6 @@ from gliofill.quality.verdict import Verdict
 HEADER = ("participant", "session", "contrast", "use", "reason")
 #: no decision makes such a file usable
 BEYOND_REVIEW = frozenset({"unreadable", "not-3d", "not-finite", "constant"})
-_LABEL = re.compile(r"[A-Za-z0-9]+")
 _CONTRASTS = {contrast.lower(): contrast for contrast in Contrast}
 
 
@@ -144,6 +143,6 @@ def _parse(cells: Mapping[str, str], row: int) -> Decision:
 
 def _label(text: str, prefix: str, column: str) -> str:
     label = text.removeprefix(prefix)
-    if not _LABEL.fullmatch(label):
+    if not is_label(label):
         raise GliofillError(f"{column} {text!r} is not a BIDS label of letters and digits")
     return label

@@ -56,7 +56,8 @@ def _meets(key: str, actual: str | None, value: Value) -> bool:
         return True
     # YAML and JSON write the session "01" as the number 1, and run-02 is run-2
     is_number = isinstance(value, int) or (key in INDICES and value.isdecimal())
-    return is_number and actual.isdecimal() and int(actual) == int(value)
+    # as text, for a number may have more digits than Python converts
+    return is_number and actual.isdecimal() and actual.lstrip("0") == str(value).lstrip("0")
 
 
 def read_filters(bids_filter: Mapping[str, Mapping[str, Any]] | None) -> dict[Contrast, ContrastFilter]:

@@ -108,8 +108,6 @@ class SidecarFolder:
         """
         if not self._names:
             return []
-        if not self._names:
-            return []
         near = [pair for sub in (None, image.entities.get("sub")) for pair in self._names.get((image.suffix, sub), ())]
         matching = {filename: len(n.entities) for filename, n in near if n.entities.items() <= image.entities.items()}
         return [self._sidecar(filename) for filename in sorted(matching, key=lambda f: (matching[f], f))]

@@ -35,27 +35,42 @@ class Patient:
 def read_participants(path: Path) -> dict[str, dict[str, str]]:
     """Read ``participants.tsv``: for each label, without ``sub-``, its values by column.
 
+    A byte order mark, Windows line ends and empty rows do no harm; values that a short row lacks are unknown.
+
     Raises
     ------
     GliofillError
-        If the file cannot be read, has no column ``participant_id``, or has a participant twice.
+        If the file cannot be read, has no column ``participant_id`` or one column twice, or has a participant twice or
+        a row without one.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t", restval=UNKNOWN))
+            reader = csv.DictReader(file, delimiter="\t", restval=UNKNOWN)
+            columns = list(reader.fieldnames or ())
+            # a reader skips empty lines, so it has to tell where it is
+            rows = [(reader.line_num, row) for row in reader if any(map(_text, row.values()))]
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GliofillError(f"{path}: cannot be read as a table ({error})") from error
+    if "participant_id" not in columns:
+        raise GliofillError(f"{path}: has no column participant_id; columns are separated by tabs")
+    if twice := [column for column in columns if columns.count(column) > 1]:
+        raise GliofillError(f"{path}: column {twice[0]!r} stands there twice")
     table: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if "participant_id" not in row:
-            raise GliofillError(f"{path}: has no column participant_id; columns are separated by tabs")
-        label = row["participant_id"].strip().removeprefix("sub-")
+    for line, row in rows:
+        label = _text(row["participant_id"]).removeprefix("sub-")
+        if not label:
+            raise GliofillError(f"{path}: line {line} has no participant_id")
         if label in table:
-            raise GliofillError(f"{path}: participant {label} stands there twice")
-        table[label] = {str(key): (value or "").strip() or UNKNOWN for key, value in row.items() if key is not None}
+            raise GliofillError(f"{path}: line {line}: participant {label!r} stands there twice")
+        table[label] = {column: _text(row[column]) or UNKNOWN for column in columns}
     return table
+
+
+def _text(value: object) -> str:
+    """Return a cell without the blanks around it; what a row has beyond the columns is no cell."""
+    return value.strip() if isinstance(value, str) else ""
 
 
 def group_patients(

@@ -1,6 +1,7 @@
 """Split: which patients are learnt from, validated on and tested on; never sessions or slices of one patient apart."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gliofill.learning.patients import Patient
 from gliofill.settings import SplitSettings
 
 SETS = ("train", "validation", "test")
+_FOLD = re.compile("[0-9]{1,6}")
 
 COLUMNS = {
     "participant_id": "Participant",
@@ -237,7 +239,7 @@ def _read_rows(path: Path) -> Iterable[_Row]:
         raise GliofillError(f"{path}: cannot be read as a table ({error})") from error
     for line, row in enumerate(rows, 2):
         label, fold, name, patient = (row.get(column) or "" for column in COLUMNS)
-        if not label or not fold.isdecimal() or name not in SETS:
+        if not label or not _FOLD.fullmatch(fold) or name not in SETS:
             raise GliofillError(
                 f"{path}: line {line}: {label!r}, {fold!r}, {name!r} are not a participant_id, a fold number and one "
                 f"of {', '.join(SETS)}, separated by tabs"

@@ -6,7 +6,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-_HEADER, _DIM, _OFFSET, _EXTENDED = 348, 40, 108, 348
+_HEADER, _DIM, _OFFSET, _MAGIC, _EXTENDED = 348, 40, 108, 344, 348
+#: bytes that every single file has in front of its voxels
 _FIRST = 352
 #: bytes in front of the voxels; headers with all their extensions have a few thousand
 MAX_OFFSET = 1 << 24
@@ -29,7 +30,10 @@ def claim_problem(path: Path) -> str:
             return "ends too early" if head else "is empty"
         order = "<" if 1 <= struct.unpack_from("<h", head, _DIM)[0] <= 7 else ">"
         (offset,) = struct.unpack_from(f"{order}f", head, _OFFSET)
-        if not math.isfinite(offset) or not 0 <= offset <= MAX_OFFSET:
+        if head[_MAGIC:_EXTENDED] == b"ni1\0":
+            return "is the header of a pair of files (.hdr and .img), which BIDS does not have"
+        # readers differ in what they make of an offset inside the header: the voxels would be out of step
+        if not math.isfinite(offset) or not _FIRST <= offset <= MAX_OFFSET:
             return f"header claims that the voxels begin at byte {offset:.4g}"
         if len(head) == _FIRST and head[_EXTENDED]:
             return _extension_problem(file, order, int(offset))
@@ -48,7 +52,7 @@ def _extension_problem(file: BinaryIO | gzip.GzipFile, order: str, end: int) -> 
     return ""
 
 
-def read_to_end(path: Path, *, most: int) -> None:
+def read_to_end(path: Path, *, most: int) -> int:
     """Unpack a gzip file to its end, where its checksum is compared; readers of images stop at the last voxel.
 
     Parameters
@@ -57,6 +61,11 @@ def read_to_end(path: Path, *, most: int) -> None:
         A ``.gz`` file.
     most
         Bytes after which to stop: what goes on is no image, and may go on for long.
+
+    Returns
+    -------
+    int
+        Unpacked bytes up to there.
 
     Raises
     ------
@@ -67,3 +76,4 @@ def read_to_end(path: Path, *, most: int) -> None:
     with gzip.open(path) as file:
         while done <= most and (piece := file.read(1 << 20)):
             done += len(piece)
+    return done

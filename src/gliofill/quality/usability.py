@@ -10,6 +10,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
 
 from gliofill.quality.claims import claim_problem, read_to_end
 from gliofill.quality.corruption import judge_scores, measure_scores
@@ -37,13 +38,21 @@ def header_problem(path: Path) -> str:
             return problem
         image = nib.Nifti1Image.from_filename(path)
         problem = _header_problem(tuple(map(int, image.shape)), np.asarray(image.affine, dtype=float))
-        return problem or ("ends too early" if _is_cut_short(path, image.header) else "")
+        return problem or ("ends too early" if _is_cut_short(path, image) else "")
     except Exception as error:  # nibabel, zlib and numpy raise a dozen types on damaged files
         return _one_line(error)
 
 
-def _is_cut_short(path: Path, header: nib.Nifti1Header) -> bool:
-    wanted = int(header.get_data_offset()) + math.prod(map(int, header.get_data_shape())) * header["bitpix"].item() // 8
+def _end_of_voxels(image: nib.Nifti1Image) -> int:
+    """Return the byte behind the last voxel, by the header."""
+    size = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize
+    # the header of an image that was read no longer has the offset
+    assert isinstance(image.dataobj, ArrayProxy)
+    return int(image.dataobj.offset) + size
+
+
+def _is_cut_short(path: Path, image: nib.Nifti1Image) -> bool:
+    wanted = _end_of_voxels(image)
     if path.suffix != ".gz":
         return path.stat().st_size < wanted
     with path.open("rb") as file:
@@ -51,6 +60,21 @@ def _is_cut_short(path: Path, header: nib.Nifti1Header) -> bool:
         # a gzip file ends with its unpacked size; the middle of packed data is, as a number, nearly always far larger.
         # Of several members the last one's is smaller, so that only a larger one tells
         return int.from_bytes(file.read(4), "little") > wanted + GZIP_SLACK
+
+
+def _length_problem(path: Path, image: nib.Nifti1Image) -> str:
+    """Return why a file whose voxels were read cannot be as long as it is; packed ones are read to their checksum.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error
+        If a packed file is cut short or damaged behind the last voxel.
+    """
+    wanted, piece = _end_of_voxels(image), math.prod(image.shape[:2]) * image.get_data_dtype().itemsize
+    most = wanted + max(GZIP_SLACK, piece)
+    extra = (read_to_end(path, most=most) if path.suffix == ".gz" else path.stat().st_size) - wanted
+    # a few bytes are padding; a slice of them means that the header claims too little, and the voxels are out of step
+    return f"goes on for {extra} bytes after its last voxel; the size in its header is wrong" if extra >= piece else ""
 
 
 def measure(path: Path) -> Measurement:
@@ -74,15 +98,19 @@ def measure(path: Path) -> Measurement:
         if stored.kind not in "iuf":
             return Measurement(error=f"voxels are of type {stored}, not real numbers")
         data = np.asanyarray(image.dataobj)
-        if path.suffix == ".gz":
-            read_to_end(path, most=data.size * max(data.itemsize, stored.itemsize) + GZIP_SLACK)
+        if problem := _length_problem(path, image):
+            return Measurement(error=problem)
     except Exception as error:  # nibabel, zlib and numpy raise a dozen types on damaged files
         return Measurement(error=_one_line(error))
-    found = Measurement("", shape, spacing, units, is_finite=bool(np.isfinite(data).all()), plane=plane_of(affine))
-    if not found.is_finite:
-        return found
+    # what follows, and the programs that preprocess, take single precision
     low, high = float(data.min()), float(data.max())
-    return replace(found, is_constant=True) if low == high else _look_at(data, affine, found, peak=max(-low, high))
+    is_finite = max(-low, high) <= float(np.finfo(np.float32).max)  # false if one of them is not a number, too
+    found = Measurement("", shape, spacing, units, is_finite=is_finite, plane=plane_of(affine))
+    if not is_finite:
+        return found
+    if high - low < np.finfo(np.float32).tiny:
+        return replace(found, is_constant=True)
+    return _look_at(data, affine, found, peak=max(-low, high))
 
 
 def _look_at(data: np.ndarray, affine: np.ndarray, found: Measurement, *, peak: float) -> Measurement:
