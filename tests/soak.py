@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.test_killed_runs import prepare_stand_ins, stand_ins
 from gliofill.images import write_text
 
 VERBS = ("coverage", "preprocess", "review", "impute", "report", "status")
+#: what a signal hit that came too late
+OVER = "nothing: it was over"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 #: how long a run that got a signal may take to end; batch systems then kill it, and so does this
 LIMIT_S = 120
@@ -39,7 +41,7 @@ class Soak:
     has_stand_ins
         Whether the steps of a session are not the real ones.
     seconds
-        Of the undisturbed run.
+        Of the last run that nobody disturbed.
     lines, problems
         Rows of the transcript, and what was not as promised.
     """
@@ -69,16 +71,24 @@ class Soak:
             raise SystemExit((self.folder / "whole.log").read_text())
         self.seconds = time.monotonic() - began
 
-    def disturb(self, number: int, name: str) -> int:
-        """Kill a run, or one of its steps, at a random moment, write it down, and return its exit code."""
-        sign, after = self.chance.choice(SIGNALS), self.chance.uniform(0, self.seconds)
+    def disturb(self, number: int, name: str) -> tuple[int, bool]:
+        """Kill a run, or one of its steps, at a random moment, and write it down.
+
+        Returns
+        -------
+        code, is_hit
+            The run's exit code, and whether it was still there at that moment.
+        """
         output = self.folder / name
         before = records(output)
+        sign, after = self.chance.choice(SIGNALS), self.chance.uniform(0, self.seconds * self._share_left(before))
+        began = time.monotonic()
         run = self.start(name)
-        end = time.monotonic() + after
-        while run.poll() is None and time.monotonic() < end:
+        while run.poll() is None and time.monotonic() < began + after:
             time.sleep(0.02)
-        what = self._hit(run.pid, sign) if run.poll() is None else "nothing: it was over"
+        if run.poll() is not None and not before:  # the machine has less else to do than it had
+            self.seconds = time.monotonic() - began
+        what = self._hit(run.pid, sign) if run.poll() is None else OVER
         limit = LIMIT_S if what == "the run" else self._patience
         if (code := self._wait(run, limit)) is None:
             what, code = f"{what}; still there {limit:.0f} s later, SIGKILL", run.wait()
@@ -88,7 +98,11 @@ class Soak:
         if redone:
             self.problems.append(f"moment {number}: made again: {', '.join(redone)}")
         self.lines.append(f"| {number} | {name} | {sign.name} | {after:.1f} s | {what} | {code} |")
-        return code
+        return code, what != OVER
+
+    def _share_left(self, done: Mapping[str, int]) -> float:
+        """Return about how much of a run is left, by its records; starting takes its time, too."""
+        return max(0.25, 1 - len(done) / len(records(self.folder / "whole")))
 
     @property
     def _patience(self) -> float:
@@ -149,7 +163,7 @@ class Soak:
     def transcript(self, *, seed: int) -> Iterator[str]:
         """Yield the lines of the transcript."""
         kind = "stand-ins for the steps of a session" if self.has_stand_ins else "the real commands"
-        yield f"Seed {seed}, {kind}; an undisturbed run took {self.seconds:.0f} s."
+        yield f"Seed {seed}, {kind}; a run that nobody disturbed took {self.seconds:.0f} s."
         yield ""
         yield "| moment | run | signal | after | what was hit | exit code |"
         yield "|---|---|---|---|---|---|"
@@ -178,8 +192,8 @@ def soak(folder: Path, *, moments: int, seed: int, sessions: int, has_stand_ins:
     while number < moments:
         # a few disturbances per run, so that it gets somewhere between them
         for _ in range(min(made.chance.randint(1, 4), moments - number)):
-            number += 1
-            code = made.disturb(number, f"run-{run}")
+            code, is_hit = made.disturb(number + 1, f"run-{run}")
+            number += is_hit
             made.write(seed=seed)
             if code == 0:
                 break
