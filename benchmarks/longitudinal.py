@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("outputs", type=Path, nargs="+", help="output folders of gliofill")
     parser.add_argument("--participant", required=True)
+    parser.add_argument("--contrasts", type=Contrast, nargs="+", default=list(Contrast))
     parser.add_argument("--pictures", type=Path, help="folder for slices of both sessions and their difference")
     arguments = parser.parse_args()
     print("output, session: contrast | apart, mean mm | furthest voxel, mm | correlation | mean difference, SD")
@@ -36,7 +37,7 @@ def main() -> None:
             str(path.relative_to(output)) for path in output.glob(f"sub-{arguments.participant}/ses-*")
         )
         for other in others:
-            for contrast in Contrast:
+            for contrast in arguments.contrasts:
                 if all((output / derivatives.preprocessed(folder, contrast)).is_file() for folder in (first, other)):
                     numbers = compare(output, first, other, contrast)
                     line = " | ".join(f"{number:.3f}" for number in numbers)

@@ -16,6 +16,7 @@ from gliofill.head import built_in_head, render
 from gliofill.images import read_image, write_image
 from gliofill.preprocess import steps
 from gliofill.quality.alignment import dice
+from gliofill.settings import PreprocessSettings
 
 # a little below what was measured: docs/preprocessing.md; the schematic head's own mask has the fluid over the gyri too
 LEAST_SCHEMATIC, LEAST_REAL = 0.92, 0.94
@@ -54,15 +55,15 @@ def test_the_step_writes_the_mask_on_the_grid_of_the_image(tmp_path: Path):
         np.diag([-1, -1, -4]), [head.brain.shape[0] - 1, head.brain.shape[1] - 1, head.brain.shape[2] - 1]
     )
     write_image(tmp_path / "image.nii.gz", image, affine)
-    arguments = {"contrast": Contrast.T2W, "template": None, "raw": None}
-    steps.strip(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", method="network", model="", **arguments)
+    files = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
+    steps.strip(*files, settings=PreprocessSettings(), contrast=Contrast.T2W)
     mask, written = read_image(tmp_path / "mask.nii.gz")
     assert np.allclose(written, affine, atol=1e-4)
     score = dice(mask > 0, brain)
     assert set(np.unique(mask)) == {0, 1} and score >= LEAST_SCHEMATIC
     assert ants.image_read(str(tmp_path / "mask.nii.gz")).shape == image.shape
     with pytest.raises(GliofillError, match="is not a model folder"):
-        steps.strip(tmp_path / "image.nii.gz", tmp_path / "no.nii.gz", method="network", model="nowhere", **arguments)
+        steps.strip(*files, settings=PreprocessSettings(brain_model="nowhere"), contrast=Contrast.T2W)
 
 
 def test_the_brain_of_a_real_glioma_with_skull_is_found_in_every_contrast(network: BrainNetwork, real_data: Path):

@@ -74,6 +74,33 @@ class UsabilitySettings(Section):
         return replace(self, by_contrast={}, **self.by_contrast.get(str(contrast), {}))
 
 
+#: values of ``preprocess.brain_mask`` that stand for a program of others, and what its weights are
+PROGRAMS: Mapping[str, str] = {
+    "synthstrip": "the file of SynthStrip's weights, as synthstrip.1.pt",
+    "hd-bet": "the folder of HD-BET's weights, as release_2.0.0",
+}
+#: what that folder has; where the first is missing, HD-BET would download
+_HD_BET_FILES = ("fold_all/checkpoint_final.pth", "dataset.json", "plans.json")
+
+
+def weights_problem(brain_mask: str, brain_model: str) -> str:
+    """Return what is wrong with the weights of a program; empty if nothing is.
+
+    Parameters
+    ----------
+    brain_mask
+        One of `PROGRAMS`.
+    brain_model
+        Path of the weights.
+    """
+    wanted = f"give {PROGRAMS[brain_mask]}, which gliofill does not download"
+    if not brain_model:
+        return f"is empty; {wanted}"
+    files = [Path(brain_model, name) for name in _HD_BET_FILES] if brain_mask == "hd-bet" else [Path(brain_model)]
+    missing = next((file for file in files if not file.is_file()), None)
+    return f"{missing}: no such file; {wanted}" if missing else ""
+
+
 @dataclass(frozen=True)
 class PreprocessSettings(Section):
     """How a session is preprocessed."""
@@ -84,12 +111,24 @@ class PreprocessSettings(Section):
     brain_mask: str = "network"
     brain_model: str = ""
     brain_border_mm: float = 1.0
+    brain_program: str = ""
+    brain_device: str = "cpu"
     brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
     head_template: str = ""
     head_template_mask: str = ""
     lesion_pattern: str = "derivatives/lesions/{folder}/anat/{prefix}_label-lesion_dseg.nii.gz"
     interpolation: str = "linear"
     bias_correction: bool = True
+
+    @property
+    def runs_program(self) -> bool:
+        """Whether a program of others finds the brain."""
+        return self.brain_mask in PROGRAMS
+
+    @property
+    def measures_brain(self) -> bool:
+        """Whether the distance from the brain is measured in an image, so that contrasts can vote."""
+        return self.brain_mask == "network" or self.runs_program
 
 
 @dataclass(frozen=True)
@@ -286,7 +325,7 @@ def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
     Raises
     ------
     GliofillError
-        If a head template comes without its mask, is not there, or would not be used.
+        If a head template comes without its mask, is not there, or would not be used, or likewise a program's weights.
     """
     if preprocess.get("brain_model"):
         preprocess["brain_model"] = str((start / Path(preprocess["brain_model"]).expanduser()).resolve())
@@ -304,8 +343,24 @@ def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
         raise GliofillError(
             "configuration: preprocess.head_template is used by brain_mask: template only; set that too, or take it out"
         )
+    _check_program(preprocess, start)
     for name, path in preprocess.get("derivatives", {}).items():
         preprocess["derivatives"][name] = str((start / Path(path).expanduser()).resolve())
+
+
+def _check_program(preprocess: dict[str, Any], start: Path) -> None:
+    method, program = preprocess.get("brain_mask", "network"), preprocess.get("brain_program", "")
+    if method not in PROGRAMS:
+        if program:
+            raise GliofillError(
+                f"configuration: preprocess.brain_program is used by brain_mask: {' and '.join(PROGRAMS)} only; set "
+                "that too, or take it out"
+            )
+        return
+    if problem := weights_problem(method, preprocess.get("brain_model", "")):
+        raise GliofillError(f"configuration: preprocess.brain_model: {problem}")
+    if "/" in program:  # where it is looked for by its name alone, that may be in a container
+        preprocess["brain_program"] = str((start / Path(program).expanduser()).resolve())
 
 
 def _as_written(value: Any, schema: Mapping[str, Any]) -> Any:

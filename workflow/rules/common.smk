@@ -182,6 +182,7 @@ def given_masks(wildcards):
     return [str(mask.path) for mask in found]
 
 
+@quick
 def first_record(wildcards):
     """Return the record of the session that a later one of its participant is aligned to."""
     first = work().firsts.get(wildcards.folder)

@@ -1,3 +1,10 @@
+# what a program of others that finds the brain needs beside the other steps
+PROGRAM_MB = 8000 if SETTINGS.preprocess.runs_program else 0
+PROGRAM_CARD = (
+    {"gpu": 1} if PROGRAM_MB and SETTINGS.preprocess.brain_device == "cuda" else {}
+)
+
+
 rule preprocess:
     """N4, brain mask, rigid registration, one resampling: the usable contrasts of one session."""
     input:
@@ -10,7 +17,8 @@ rule preprocess:
         "logs/preprocess/{folder}/{prefix}.log",
     threads: SETTINGS.threads.preprocess
     resources:
-        mem_mb=growing(1500 + 1500 * SETTINGS.threads.preprocess),
+        **PROGRAM_CARD,
+        mem_mb=growing(1500 + 1500 * SETTINGS.threads.preprocess + PROGRAM_MB),
         runtime=growing(60),
     params:
         bids_dir=literal(BIDS_DIR),

@@ -1,4 +1,4 @@
-"""Brain masks: found by a network, carried over from a head template, or the non-zero voxels of a stripped image."""
+"""Brain masks: from distances, carried over from a head template, or the non-zero voxels of a stripped image."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
-from gliofill.extraction.inference import brain_distance
-from gliofill.extraction.model import load_model
 from gliofill.extraction.pieces import tidy
 from gliofill.head import built_in_head, render
 from gliofill.images import write_image
@@ -102,34 +100,24 @@ def carry_mask(image: ants.ANTsImage, template: tuple[ants.ANTsImage, ants.ANTsI
     return _tidy(image, carried.numpy() > 0.5)
 
 
-def network_mask(
-    image: ants.ANTsImage, volume: tuple[NDArray[np.float32], NDArray[np.float64]], model: Path, border_mm: float
-) -> tuple[ants.ANTsImage, ants.ANTsImage]:
-    """Find the brain in an image by a network.
+def mask_within(image: ants.ANTsImage, distance: NDArray[np.float32], border_mm: float) -> ants.ANTsImage:
+    """Return the mask of the voxels that are near enough to the brain: the largest piece, without holes.
 
     Parameters
     ----------
     image
         Gives the grid.
-    volume
-        The same image as an array, and its affine to RAS millimetres.
-    model
-        Folder of the network.
+    distance
+        Same grid: millimetres from the surface of the brain, negative inside.
     border_mm
-        How far beyond the tissue the mask goes.
-
-    Returns
-    -------
-    mask, distance
-        The distance is in millimetres from the tissue's surface, negative inside.
+        How far beyond the surface the mask goes.
 
     Raises
     ------
     GliofillError
-        If there is no such model, or the mask has not the volume of a brain.
+        If it has not the volume of a brain.
     """
-    distance = brain_distance(load_model(model), *volume)
-    return _tidy(image, distance < border_mm), image.new_image_like(distance)
+    return _tidy(image, distance < border_mm)
 
 
 def grow(mask: ants.ANTsImage, radius_mm: float) -> ants.ANTsImage:

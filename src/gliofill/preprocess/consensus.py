@@ -1,4 +1,4 @@
-"""One brain mask of a session from what a network measured in each of its contrasts, and how well these agree."""
+"""One brain mask of a session from what was measured in each of its contrasts, and how well these agree."""
 
 from collections.abc import Mapping
 

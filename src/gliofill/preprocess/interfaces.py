@@ -10,6 +10,7 @@ from typing import Any
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, File, TraitedSpec, Undefined, traits
 
 from gliofill.contrasts import Contrast
+from gliofill.settings import PreprocessSettings
 
 
 class _Step(BaseInterface):
@@ -57,17 +58,14 @@ class StripInput(BaseInterfaceInputSpec):
     """Inputs of `Strip`."""
 
     image = File(exists=True, mandatory=True)
-    method = traits.Str(mandatory=True)
+    settings = traits.Str(mandatory=True)
     contrast = traits.Str(mandatory=True)
-    brain_model = traits.Str("", usedefault=True)
-    border_mm = traits.Float(0.0, usedefault=True)
-    head_template = traits.Str("", usedefault=True)
-    head_template_mask = traits.Str("", usedefault=True)
     raw = File(exists=True)
+    threads = traits.Int(1, usedefault=True)
 
 
 class MaskOutput(TraitedSpec):
-    """A brain mask, and the distances that a network measured."""
+    """A brain mask, and the distances from the brain if they were measured."""
 
     mask = File(exists=True)
     distance = File(exists=True)
@@ -85,18 +83,16 @@ class Strip(_Step):
         steps.strip(
             Path(inputs.image),
             self._out("mask.nii"),
-            method=inputs.method,
+            settings=PreprocessSettings.from_json(inputs.settings),
             contrast=Contrast(inputs.contrast),
-            model=inputs.brain_model,
-            border_mm=inputs.border_mm,
-            template=(inputs.head_template, inputs.head_template_mask) if inputs.head_template else None,
             raw=None if inputs.raw is Undefined else Path(inputs.raw),
+            threads=inputs.threads,
         )
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        files = {"mask": str(self._out("mask.nii"))}
-        return files | ({"distance": str(self._out("distance.nii"))} if self.inputs.method == "network" else {})
+        files = {name: self._out(f"{name}.nii") for name in ("mask", "distance")}
+        return {name: str(file) for name, file in files.items() if file.is_file()}
 
 
 class TakeInput(BaseInterfaceInputSpec):

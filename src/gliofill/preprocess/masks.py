@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
-from gliofill.images import read_image, read_json
+from gliofill.images import read_image, read_json, sha256
 from gliofill.preprocess.consensus import agreement, vote
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.preprocess.spaces import OutputSpace
 from gliofill.preprocess.workflow import scratch_of, votes
-from gliofill.settings import PreprocessSettings
+from gliofill.settings import PROGRAMS, PreprocessSettings
 
 Mask = NDArray[np.bool_]
 
@@ -43,7 +43,7 @@ class SessionMasks:
 def read_masks(
     plan: SessionPlan, settings: PreprocessSettings, scratch: Path, spaces: Sequence[OutputSpace]
 ) -> SessionMasks:
-    """Read the masks of a session, and let its contrasts vote where a network looked at all of them.
+    """Read the masks of a session, and let its contrasts vote where the brain was measured in all of them.
 
     A contrast whose registration has a problem has no vote, for its brain may lie elsewhere; how far it agrees with
     the others is told all the same.
@@ -79,10 +79,22 @@ def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSetting
     if method == "network":
         from gliofill.extraction.model import model_id  # loads torch, which the scheduling of the nodes must not
 
-        facts |= {"model": model_id(settings.brain_model), "border_mm": settings.brain_border_mm}
+        facts["model"] = model_id(settings.brain_model)
+    if method in PROGRAMS:
+        facts |= _program_facts(settings)
+    if votes(plan, settings):
+        facts["border_mm"] = settings.brain_border_mm
         facts["voters"] = [str(contrast) for contrast in found.voters]
         facts["agreement"] = {str(contrast): score for contrast, score in found.agreement.items()}
     return facts
+
+
+def _program_facts(settings: PreprocessSettings) -> dict[str, Any]:
+    from gliofill.preprocess.programs import find_program
+
+    weights = Path(settings.brain_model)
+    file = weights / "fold_all" / "checkpoint_final.pth" if weights.is_dir() else weights
+    return {"program": Path(find_program(settings)).name, "weights": weights.name, "weights_sha256": sha256(file)}
 
 
 def _is_placed(contrast: Contrast, plan: SessionPlan, scratch: Path) -> bool:

@@ -94,7 +94,7 @@ def _run(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, thre
         If the disk failed: the session is not at fault, nothing is recorded, and the next run tries again.
     """
     try:
-        failures = run(build(plan, settings, scratch), scratch, threads=threads)
+        failures = run(build(plan, settings, scratch, threads=threads), scratch, threads=threads)
     except (RuntimeError, OSError) as error:  # where there is no disk, nipype cannot tell which step failed
         if problem := disk_problem(str(error), scratch):
             raise DiskError(problem) from error

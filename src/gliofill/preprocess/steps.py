@@ -9,14 +9,17 @@ import numpy as np
 
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
-from gliofill.extraction.model import EMBEDDED
+from gliofill.extraction.inference import brain_distance
+from gliofill.extraction.model import EMBEDDED, load_model
 from gliofill.images import read_image
 from gliofill.preprocess import brain
 from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.consensus import OUTSIDE_MM
+from gliofill.preprocess.programs import measure_brain
 from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
 from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix, write_matrix
+from gliofill.settings import PreprocessSettings
 
 #: one thread per step: results do not depend on how many cores a session gets, and contrasts run side by side instead
 ITK_THREADS = 1
@@ -36,12 +39,10 @@ def strip(
     image: Path,
     out: Path,
     *,
-    method: str,
+    settings: PreprocessSettings,
     contrast: Contrast,
-    template: tuple[str, str] | None,
-    model: str,
-    border_mm: float = 0.0,
-    raw: Path | None,
+    raw: Path | None = None,
+    threads: int = 1,
 ) -> None:
     """Write the brain mask of an image.
 
@@ -50,31 +51,31 @@ def strip(
     image
         Bias-corrected.
     out
-        Mask, same grid; what ``network`` measured goes beside it as ``distance.nii``.
-    method
-        ``network`` finds the brain, ``template`` carries the mask of a head over, ``none`` takes the non-zero voxels.
+        Mask, same grid; if distances were measured, they go beside it as ``distance.nii``.
+    settings
+        Says how; see ``preprocess.brain_mask``.
     contrast
         Of the image.
-    template
-        Head and mask files of the user's; None takes the built-in head.
-    model
-        Folder of a network of the user's; empty for the embedded one.
-    border_mm
-        How far beyond the tissue the network's mask goes.
     raw
         The acquired image, for ``none``.
+    threads
+        For a program of others.
     """
-    if method == "network":
-        folder = Path(model) if model else EMBEDDED
-        mask, distance = brain.network_mask(ants.image_read(str(image)), read_image(image), folder, border_mm)
-        ants.image_write(distance, str(out.with_name("distance.nii")))
-    elif raw is not None:
+    native = ants.image_read(str(image))
+    if settings.measures_brain:
+        if settings.runs_program:
+            distance = measure_brain(image, out.with_name("program"), settings, threads)
+        else:
+            model = load_model(Path(settings.brain_model) if settings.brain_model else EMBEDDED)
+            distance = brain_distance(model, *read_image(image))
+        ants.image_write(native.new_image_like(distance), str(out.with_name("distance.nii")))
+        mask = brain.mask_within(native, distance, settings.brain_border_mm)
+    elif settings.brain_mask == "none":
         mask = brain.nonzero_mask(ants.image_read(str(raw)))
     else:
-        head = (
-            brain.read_template(Path(template[0]), Path(template[1])) if template else brain.built_in_template(contrast)
-        )
-        mask = brain.carry_mask(ants.image_read(str(image)), head)
+        files = [Path(file) for file in (settings.head_template, settings.head_template_mask)]
+        head = brain.read_template(*files) if settings.head_template else brain.built_in_template(contrast)
+        mask = brain.carry_mask(native, head)
     ants.image_write(mask, str(out))
 
 

@@ -25,7 +25,7 @@ SINGLE_THREAD = dict.fromkeys(("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_
 CRASHES = "crashes"
 
 
-def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Workflow:
+def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, threads: int = 1) -> Workflow:
     """Wire the nodes of a session; nothing runs yet.
 
     Parameters
@@ -36,6 +36,8 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
         Section ``preprocess`` of the configuration.
     scratch
         Folder for intermediate files; each node has its own below ``session``.
+    threads
+        For a program of others that finds the brain; it runs alone.
     """
     _configure(scratch)
     workflow = Workflow(name="session", base_dir=str(scratch))
@@ -50,7 +52,7 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
     reference = corrected[plan.reference]
     align = _align(plan)
     workflow.connect(reference, "image", align, "reference")
-    mask = _mask_source(workflow, plan, settings, reference)
+    mask = _mask_source(workflow, plan, settings, reference, threads)
     workflow.connect(mask, "mask", align, "mask")
     for contrast, image in corrected.items():
         resample = _resample(workflow, f"resample_{contrast}", align, settings.interpolation)
@@ -65,7 +67,7 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path) -> Wor
     brain = _resample(workflow, "resample_mask", align, "mask")
     workflow.connect(mask, "mask", brain, "image")
     if votes(plan, settings):
-        _add_votes(workflow, plan, settings, corrected)
+        _add_votes(workflow, plan, settings, corrected, threads)
     if plan.lesion is not None:
         lesion = _resample(workflow, "resample_lesion", align, "nearest")
         lesion.inputs.image = str(plan.lesion.path)
@@ -84,17 +86,21 @@ def _align(plan: SessionPlan) -> Node:
 
 
 def votes(plan: SessionPlan, settings: PreprocessSettings) -> bool:
-    """Whether the brain is looked for in every contrast of a session: it is where that costs little."""
-    return settings.brain_mask == "network" and plan.brain_mask is None
+    """Whether the brain is looked for in every contrast of a session."""
+    return settings.measures_brain and plan.brain_mask is None
 
 
 def _add_votes(
-    workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, corrected: Mapping[Contrast, Node]
+    workflow: Workflow,
+    plan: SessionPlan,
+    settings: PreprocessSettings,
+    corrected: Mapping[Contrast, Node],
+    threads: int,
 ) -> None:
-    """Add the distances from the brain that the network measures in each contrast, on the grids of the outputs."""
+    """Add the distances from the brain that are measured in each contrast, on the grids of the outputs."""
     for contrast, image in corrected.items():
         is_reference = contrast is plan.reference
-        strip = workflow.get_node("strip") if is_reference else _strip(f"strip_{contrast}", contrast, settings)
+        strip = workflow.get_node("strip") if is_reference else _strip(f"strip_{contrast}", contrast, settings, threads)
         if not is_reference:
             workflow.connect(image, "image", strip, "image")
         spaces = {"resample_brain": [("align", "align")]}
@@ -128,31 +134,24 @@ def _add_native(
             workflow.connect(workflow.get_node(f"register_{plan.lesion.contrast}"), "transform", node, "register")
 
 
-def _mask_source(workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, reference: Node) -> Node:
+def _mask_source(
+    workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, reference: Node, threads: int
+) -> Node:
     """Return the node that makes the brain mask, or takes one that is there."""
     if plan.brain_mask is not None:
         take = Node(Take(given=str(plan.brain_mask.path)), name="strip")
         workflow.connect(reference, "image", take, "reference")
         return take
-    strip = _strip("strip", plan.reference, settings)
+    strip = _strip("strip", plan.reference, settings, threads)
     if settings.brain_mask == "none":
         strip.inputs.raw = str(plan.images[plan.reference])
     workflow.connect(reference, "image", strip, "image")
     return strip
 
 
-def _strip(name: str, contrast: Contrast, settings: PreprocessSettings) -> Node:
-    return Node(
-        Strip(
-            method=settings.brain_mask,
-            contrast=str(contrast),
-            brain_model=settings.brain_model,
-            border_mm=settings.brain_border_mm,
-            head_template=settings.head_template,
-            head_template_mask=settings.head_template_mask,
-        ),
-        name=name,
-    )
+def _strip(name: str, contrast: Contrast, settings: PreprocessSettings, threads: int) -> Node:
+    own = threads if settings.runs_program else 1
+    return Node(Strip(settings=settings.to_json(), contrast=str(contrast), threads=own), name=name, n_procs=own)
 
 
 def _resample(workflow: Workflow, name: str, align: Node, interpolation: str) -> Node:

@@ -12,6 +12,8 @@ from gliofill.report.references import REFERENCES, Reference
 MASKS = {
     "network": "were made by a convolutional network that had learnt from generated heads alone {billot} {hoopes}",
     "template": "were carried over from a head template by registration",
+    "synthstrip": "were made with SynthStrip {hoopes}",
+    "hd-bet": "were made with HD-BET {isensee}",
     "provided": "were provided with the data",
     "none": "are the voxels that an earlier brain extraction left",
 }

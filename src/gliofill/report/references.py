@@ -132,6 +132,15 @@ REFERENCES = {
             "10.1016/j.neuroimage.2022.119474",
         ),
         Reference(
+            "isensee",
+            "Isensee F, et al.",
+            "Automated brain extraction of multisequence MRI using artificial neural networks",
+            "Hum Brain Mapp",
+            2019,
+            "40:4952–4964",
+            "10.1002/hbm.24750",
+        ),
+        Reference(
             "bids",
             "Gorgolewski KJ, et al.",
             "The brain imaging data structure",
