@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import pytest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_gliofill
 from tests.small_cohort import make_cohort
 
 from gliofill.bids import derivatives
@@ -119,6 +119,22 @@ def test_a_run_without_a_network_makes_everything(folder: Path) -> None:
 
 
 def test_the_dataset_is_as_it_was(folder: Path) -> None:
+    assert checksums(folder / "bids") == json.loads((folder / "before.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("scan", "bids"),
+        ("coverage", "bids", "out-coverage"),
+        ("report", "out", "sub-01", "--bids-dir", "bids"),
+        ("bids", "out", "participant", "--report-only"),
+    ],
+    ids=["scan", "coverage", "report", "report only"],
+)
+def test_no_command_that_looks_at_the_dataset_changes_it(folder: Path, words: tuple[str, ...]) -> None:
+    ended = run_gliofill(*words, cwd=folder)
+    assert ended.returncode in (0, 1), ended.stderr
     assert checksums(folder / "bids") == json.loads((folder / "before.json").read_text())
 
 
