@@ -126,11 +126,12 @@ def _read(reader: Callable[[Path], object], path: Path) -> None:
 
 
 @cache
-def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="gliofill-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder in memory, which goes with this process."""
+    return tempfile.TemporaryDirectory(prefix="gliofill-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
 
 
 def _file(data: bytes, ending: str) -> Path:
-    path = _folder() / f"input{ending}"
+    path = Path(_folder().name) / f"input{ending}"
     path.write_bytes(data)
     return path
