@@ -197,7 +197,7 @@ class ThreadSettings(Section):
     """Threads that each rule declares and obeys."""
 
     coverage: int = 8
-    preprocess: int = 2
+    preprocess: int = 1
     impute: int = 4
     train: int = 8
 

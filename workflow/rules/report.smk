@@ -39,9 +39,9 @@ rule index:
         citation=derivatives.CITATION,
     log:
         "logs/index/index.log",
-    threads: SETTINGS.threads.preprocess
+    threads: SETTINGS.threads.coverage
     resources:
-        mem_mb=growing(2000 + 500 * SETTINGS.threads.preprocess),
+        mem_mb=growing(2000 + 500 * SETTINGS.threads.coverage),
         runtime=growing(120),
     params:
         version=__version__,
