@@ -53,23 +53,29 @@ class Soak:
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def configuration(self, name: str) -> Path:
-        """Return the configuration of a run, whose output folder has its name."""
-        if self.has_stand_ins:
-            return configure_stand_ins(self.folder, name)
-        return configure(self.folder, self.folder / name, model=self.folder / "model", name=f"{name}.json")
+    @property
+    def output(self) -> Path:
+        """The output folder of every run, moved away at its end: pages name the folder that they are in."""
+        return self.folder / "out"
 
-    def start(self, name: str) -> psutil.Popen:
-        """Start the run of a name, or go on with it."""
+    def configuration(self) -> Path:
+        """Return the configuration of a run."""
+        if self.has_stand_ins:
+            return configure_stand_ins(self.folder, self.output.name)
+        return configure(self.folder, self.output, model=self.folder / "model", name="out.json")
+
+    def start(self) -> psutil.Popen:
+        """Start a run, or go on with it."""
         environment = stand_ins(self.folder, seconds=1) if self.has_stand_ins else {}
-        return start_run(self.configuration(name), environment=environment)
+        return start_run(self.configuration(), environment=environment)
 
     def undisturbed(self) -> None:
         """Make the run that the others are compared with."""
         began = time.monotonic()
-        if self.start("whole").wait() != 0:
-            raise SystemExit((self.folder / "whole.log").read_text())
+        if self.start().wait() != 0:
+            raise SystemExit((self.folder / "out.log").read_text())
         self.seconds = time.monotonic() - began
+        self.output.rename(self.folder / "whole")
 
     def disturb(self, number: int, name: str) -> tuple[int, bool]:
         """Kill a run, or one of its steps, at a random moment, and write it down.
@@ -79,11 +85,10 @@ class Soak:
         code, is_hit
             The run's exit code, and whether it was still there at that moment.
         """
-        output = self.folder / name
-        before = records(output)
+        before = records(self.output)
         sign, after = self.chance.choice(SIGNALS), self.chance.uniform(0, self.seconds * self._share_left(before))
         began = time.monotonic()
-        run = self.start(name)
+        run = self.start()
         while run.poll() is None and time.monotonic() < began + after:
             time.sleep(0.02)
         if run.poll() is not None and not before:  # the machine has less else to do than it had
@@ -94,7 +99,7 @@ class Soak:
             what, code = f"{what}; still there {limit:.0f} s later, SIGKILL", run.wait()
             if limit != LIMIT_S:
                 self.problems.append(f"moment {number}: the run waited for ever after one of its steps got a signal")
-        redone = [record for record, when in before.items() if records(output).get(record) != when]
+        redone = [record for record, when in before.items() if records(self.output).get(record) != when]
         if redone:
             self.problems.append(f"moment {number}: made again: {', '.join(redone)}")
         self.lines.append(f"| {number} | {name} | {sign.name} | {after:.1f} s | {what} | {code} |")
@@ -132,21 +137,22 @@ class Soak:
 
     def complete(self, name: str) -> None:
         """Run once more and compare with the undisturbed run."""
-        output = self.folder / name
-        code = self._wait(self.start(name), self._patience)
-        own, whole = (self._tree(folder) for folder in (output, self.folder / "whole"))
+        code = self._wait(self.start(), self._patience)
+        own, whole = (self._tree(folder) for folder in (self.output, self.folder / "whole"))
         different = sorted(file for file in own.keys() | whole.keys() if own.get(file) != whole.get(file))
-        verified = run_gliofill("verify", str(output))
+        left = leftovers(self.output)
+        verified = run_gliofill("verify", str(self.output))
         for is_wrong, text in (
             (code != 0, f"exit code {code}"),
             (code is None, f"it did not end in {self._patience:.0f} s, without any signal"),
             (different, f"differs in {', '.join(different[:5])}"),
-            (leftovers(output), f"left behind: {', '.join(leftovers(output)[:5])}"),
+            (left, f"left behind: {', '.join(left[:5])}"),
             (verified.returncode, f"verify: {verified.stdout.splitlines()[:1]}"),
         ):
             if is_wrong:
                 self.problems.append(f"{name}: {text}")
         state = "as undisturbed" if not different and code == 0 else "not as undisturbed"
+        self.output.rename(self.folder / name)
         self.lines.append(f"| | {name} | completed | | {len(own)} files {state} | {code} |")
 
     def _tree(self, output: Path) -> dict[str, str]:
