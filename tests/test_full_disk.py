@@ -143,7 +143,7 @@ def words(tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> t
     """Give the command that preprocesses a session onto the small disk; its steps are done already."""
     bids, table = acquire(tmp_path)
     shutil.copy(table, disk.root / derivatives.COVERAGE)
-    monkeypatch.setattr(session, "build", lambda plan, *_: plan)
+    monkeypatch.setattr(session, "build", lambda plan, *_, **__: plan)
     monkeypatch.setattr(session, "run", leave_scratch)
     monkeypatch.setattr(judgement, "judge_session", lambda content, *_: content)
     return ("preprocess", str(bids), str(disk.root), SESSION, "--work-dir", str(tmp_path / "work"))

@@ -11,6 +11,7 @@ from gliofill.errors import GliofillError
 from gliofill.preprocess.brain import built_in_template, read_template
 from gliofill.preprocess.steps import strip
 from gliofill.quality.alignment import dice
+from gliofill.settings import PreprocessSettings
 
 
 def test_a_brain_mask_is_carried_over_from_a_head_in_files(tmp_path: Path) -> None:
@@ -21,8 +22,8 @@ def test_a_brain_mask_is_carried_over_from_a_head_in_files(tmp_path: Path) -> No
     moved = ants.resample_image(head, (2.0, 2.0, 4.0), use_voxels=False, interp_type=0)
     moved.set_origin(tuple(np.add(moved.origin, (12, -9, 15))))
     ants.image_write(moved, str(tmp_path / "image.nii"))
-    arguments = {"method": "template", "contrast": Contrast.T1W, "template": files, "model": "", "raw": None}
-    strip(tmp_path / "image.nii", tmp_path / "out.nii", **arguments)
+    settings = PreprocessSettings(brain_mask="template", head_template=files[0], head_template_mask=files[1])
+    strip(tmp_path / "image.nii", tmp_path / "out.nii", settings=settings, contrast=Contrast.T1W)
     found = ants.image_read(str(tmp_path / "out.nii"))
     true = ants.resample_image(brain, (2.0, 2.0, 4.0), use_voxels=False, interp_type=1)
     assert dice(found.numpy() > 0, true.numpy() > 0.5) > 0.97
