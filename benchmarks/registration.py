@@ -113,11 +113,10 @@ def on_generated_heads(count: int) -> None:
     flagged = 0
     for case in generated(count):
         best = register(case.fixed, case.brain, case.moving).best
-        errors.setdefault(f"{case.contrast}, slices of {max(case.moving.spacing):.1f} mm", []).append(
-            case.errors_mm(best.matrix)[0]
-        )
+        error, _ = case.errors_mm(best.matrix)
+        errors.setdefault(f"{case.contrast}, slices of {max(case.moving.spacing):.0f} mm", []).append(error)
         flagged += bool(best.problem)
-        print(f"<!-- {case.name} {case.contrast}: {list(errors.values())[-1][-1]:.2f} mm -->", flush=True)
+        print(f"<!-- {case.name} {case.contrast}: {error:.2f} mm -->", flush=True)
     print(f"| generated, {flagged} flagged | cases | mean error, mm | worst |\n|---|---|---|---|")
     for name, values in errors.items():
         print(f"| {name} | {len(values)} | {np.mean(values):.2f} | {max(values):.2f} |", flush=True)
