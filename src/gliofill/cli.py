@@ -7,12 +7,13 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from gliofill import __version__
 from gliofill.disk import explain_disk
-from gliofill.errors import DiskError, GliofillError
-from gliofill.processes import cleaning_up
+from gliofill.errors import GliofillError, MachineError
+from gliofill.processes import KILLED, cleaning_up
 from gliofill.verbs import audit, cohort, fetching, learning, verification
 
 Verb = Callable[[argparse.Namespace], int]
@@ -42,8 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GliofillError as error:
         print(f"gliofill: {error}", file=sys.stderr)
         return 2
-    except DiskError as error:
+    except MachineError as error:
         print(f"gliofill: {error}", file=sys.stderr)
+        return 1
+    except BrokenExecutor:
+        print(f"gliofill: {KILLED}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of a pipe has gone, as in "gliofill scan … | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,8 +5,8 @@ class GliofillError(Exception):
     """Bad input or a failed step, told in one line: which file or key, what is wrong, what to do."""
 
 
-class DiskError(Exception):
-    """A disk is full or gone, told in one line: no fault of the data, so it is recorded of none."""
+class MachineError(Exception):
+    """A disk is full or gone, or a process was killed, told in one line: no fault of the data, so recorded of none."""
 
 
 class TrainingDivergedError(GliofillError):

@@ -18,6 +18,11 @@ import psutil
 RUN = "GLIOFILL_RUN"
 #: how a shell counts a process that SIGTERM ended
 STOPPED = 128 + signal.SIGTERM
+#: what to say of a pool whose process is gone
+KILLED = (
+    "a process was killed, most often because there was no memory left; nothing was recorded: run the same command "
+    "again, with fewer jobs at a time or more memory"
+)
 #: a step that does not end by itself after this long is ended
 PATIENCE_SECONDS = 20.0
 #: clocks are set while processes run, and their time of start is counted from that of the machine

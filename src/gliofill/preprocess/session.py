@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from gliofill.bids.given import source_uri
 from gliofill.bids.records import write_record
 from gliofill.contrasts import Contrast
 from gliofill.disk import disk_problem
-from gliofill.errors import DiskError, GliofillError
+from gliofill.errors import GliofillError, MachineError
 from gliofill.holding import remove_temporary
 from gliofill.images import read_image, sha256, write_image, write_json
 from gliofill.preprocess.longitudinal import align_to_first, read_first
@@ -25,6 +26,7 @@ from gliofill.preprocess.masks import SessionMasks, describe, read_masks
 from gliofill.preprocess.plan import SessionPlan, plan_session
 from gliofill.preprocess.spaces import OutputSpace, output_spaces
 from gliofill.preprocess.workflow import NodeFailure, build, resampled, run, scratch_of
+from gliofill.processes import KILLED
 from gliofill.settings import PreprocessSettings
 
 
@@ -90,18 +92,21 @@ def _run(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, thre
 
     Raises
     ------
-    DiskError
-        If the disk failed: the session is not at fault, nothing is recorded, and the next run tries again.
+    MachineError
+        If the disk failed or a process was killed: the session is not at fault, nothing is recorded, and the next run
+        tries again.
     """
     try:
         failures = run(build(plan, settings, scratch, threads=threads), scratch, threads=threads)
+    except BrokenExecutor as error:
+        raise MachineError(f"{plan.folder}: {KILLED}") from error
     except (RuntimeError, OSError) as error:  # where there is no disk, nipype cannot tell which step failed
         if problem := disk_problem(str(error), scratch):
-            raise DiskError(problem) from error
+            raise MachineError(problem) from error
         raise
     for failure in failures:
         if problem := disk_problem(failure.message, scratch):
-            raise DiskError(problem)
+            raise MachineError(problem)
     return failures
 
 

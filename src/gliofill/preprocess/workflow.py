@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,16 +181,29 @@ def _configure(scratch: Path) -> None:
 
 
 class _Steps(MultiProcPlugin):
-    """Runs nodes in processes that end when the one that schedules them is killed."""
+    """Runs nodes in processes that end when the one that schedules them is killed, and ends when one of them is."""
 
     def __init__(self, plugin_args: dict[str, Any]) -> None:
         super().__init__(plugin_args=plugin_args)
         self.pool: ProcessPoolExecutor  # that of the plugin has no processes yet
         self.pool = ProcessPoolExecutor(self.processors, initializer=_begin_worker, initargs=(Path.cwd(), os.getpid()))
 
+    def _async_callback(self, args: Future[Any]) -> None:
+        if args.exception() is None:
+            super()._async_callback(args)
+
+    def _send_procs_to_workers(self, updatehash: bool = False, graph: Any = None) -> None:
+        # the plugin would wait for ever for what a killed process was to tell
+        for task in self._task_obj.values():
+            if task.done() and (error := task.exception()):
+                raise error
+        super()._send_procs_to_workers(updatehash, graph)
+
 
 def _begin_worker(folder: Path, parent: int) -> None:
+    # whatever signal ends a worker, it is not taken for a failure of the image that it worked on
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     end_with_parent(parent)
     process_initializer(str(folder))
 
@@ -219,9 +232,16 @@ def run(workflow: Workflow, scratch: Path, *, threads: int) -> list[NodeFailure]
     -------
     list of NodeFailure
         Empty if all went well.
+
+    Raises
+    ------
+    BrokenExecutor
+        If one of the processes was killed.
     """
     try:
         workflow.run(plugin=_Steps({"n_procs": threads, "raise_insufficient": False}))
+    except BrokenExecutor:  # a RuntimeError, too
+        raise
     except RuntimeError:
         failures = [_read_crash(path) for path in sorted((scratch / CRASHES).glob("crash-*.txt"))]
         if not failures:

@@ -1,0 +1,68 @@
+"""A process of a step is killed, as the kernel does where memory runs out: the step ends, says so, and blames no image."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.conftest import run_gliofill
+from tests.small_cohort import LENIENT, make_cohort
+
+from gliofill.bids import derivatives
+from gliofill.settings import PreprocessSettings
+
+SESSION = "sub-01"
+SETTINGS = PreprocessSettings(brain_mask="none", bias_correction=False, lesion_pattern="").to_json()
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cohort")
+    make_cohort(folder, sessions=1)
+    done = run_gliofill("coverage", str(folder / "bids"), str(folder / "out"), "--settings", json.dumps(LENIENT))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def preprocess(cohort: Path) -> list[str]:
+    words = ["preprocess", str(cohort / "bids"), ".", SESSION, "--settings", SETTINGS, "--threads", "1"]
+    return [sys.executable, "-m", "gliofill.cli", *words]
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def worker_of(step: subprocess.Popen[str]) -> psutil.Process:
+    """Return the process that runs the nodes of a step, as soon as there is one."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and step.poll() is None:
+        if found := psutil.Process(step.pid).children():
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError(f"no worker: {step.communicate()}")
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_step_whose_worker_is_killed_ends_and_records_nothing(cohort: Path, sign: signal.Signals) -> None:
+    output = cohort / "out"
+    before = files(output)
+    step = subprocess.Popen(preprocess(cohort), cwd=output, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    worker = worker_of(step)
+    time.sleep(0.3)  # it has begun with a node
+    worker.send_signal(sign)
+    told, complaint = step.communicate(timeout=60)
+    assert step.returncode == 1 and told == ""
+    assert complaint.count("\n") == 1 and complaint.startswith(f"gliofill: {SESSION}: a process was killed")
+    assert files(output) == before
+
+
+def test_the_same_command_then_completes_the_session(cohort: Path) -> None:
+    done = subprocess.run(preprocess(cohort), cwd=cohort / "out", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((cohort / "out" / derivatives.session_qc(SESSION)).read_text())
+    assert record["Contrasts"]["T2w"]["status"] == "ok"
