@@ -1,9 +1,12 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
+from gliofill.learning.convolution import mirrored
 from gliofill.learning.discriminator import Discriminator
 from gliofill.learning.generator import Generator
+from gliofill.learning.inference import reproducible
 from gliofill.learning.normalisation import InstanceNorm
 
 
@@ -95,3 +98,25 @@ def test_a_residual_generator_can_darken_the_brightest_voxels_at_once() -> None:
     (slope,) = torch.autograd.grad(output.mean(), generator.output.bias)
     assert slope.item() > 1  # a tanh around the sum would leave 0.02
     assert generator.eval()(source).max() <= 1
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_mirrored_edges_and_their_gradient_are_those_of_pytorch(memory_format: torch.memory_format) -> None:
+    x = torch.randn(2, 3, 9, 7, dtype=torch.float64).to(memory_format=memory_format)
+    weights = torch.randn(2, 3, 15, 11, dtype=torch.float64)
+    found = []
+    for pad in (lambda t: mirrored(t, 3, 2), lambda t: functional.pad(t, (2, 2, 3, 3), mode="reflect")):
+        image = x.clone().requires_grad_()
+        padded = pad(image)
+        (padded * weights).sum().backward()
+        found.append((padded.detach(), image.grad))
+    for own, reference in zip(*found, strict=True):
+        torch.testing.assert_close(own, reference, rtol=0, atol=1e-12)
+
+
+def test_inference_leaves_the_fast_convolutions_of_a_card_on() -> None:
+    before = torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic
+    with reproducible():
+        assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.allow_tf32
+    assert (torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic) == before

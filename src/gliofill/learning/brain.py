@@ -3,8 +3,10 @@
 import copy
 import csv
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,8 +21,9 @@ from gliofill.extraction.model import save_model
 from gliofill.extraction.network import BrainNetwork, distance_loss
 from gliofill.extraction.template import load_template
 from gliofill.images import whole_file
-from gliofill.learning.inference import autocast, select_device
+from gliofill.learning.inference import autocast, reproducible, select_device
 from gliofill.learning.progress import show_progress, stop_requests
+from gliofill.processes import end_with_parent
 
 STATE, LOSSES = "training-state.safetensors", "losses.csv"
 
@@ -171,16 +174,16 @@ def _loader(recipe: BrainRecipe, start: int, workers: int) -> DataLoader[tuple[T
         sampler=range(start, recipe.images),
         num_workers=workers,
         prefetch_factor=8 if workers else None,
-        worker_init_fn=_be_modest,
+        worker_init_fn=partial(_be_modest, os.getpid()),
     )
 
 
-def _be_modest(worker: int) -> None:
+def _be_modest(parent: int, _worker: int) -> None:
     """Leave stopping to the parent, the processor to the network, and one thread to each worker."""
-    import signal
-
+    # a batch system sends its signal to every process of a job; a worker that ended first would be taken for a failure
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end_with_parent(parent)
     torch.set_num_threads(1)
     os.nice(5)
 
@@ -190,11 +193,12 @@ def _learn(state: _State, recipe: BrainRecipe, image: Tensor, distance: Tensor, 
     device = next(state.network.parameters()).device
     for group in state.optimiser.param_groups:
         group["lr"] = recipe.rate(state.step)
-    with autocast(device):
-        estimate = state.network(image.to(device))
-    loss = distance_loss(estimate.float(), distance.to(device), measured.to(device))
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    with reproducible():
+        with autocast(device):
+            estimate = state.network(image.to(device))
+        loss = distance_loss(estimate.float(), distance.to(device), measured.to(device))
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimiser.step()
     state.step += 1

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gliofill.learning.convolution import Doubling, Halving, Output
+from gliofill.learning.convolution import Convolution, Doubling, Halving, Output
 from gliofill.learning.normalisation import InstanceNorm
 from gliofill.learning.tiles import TiledConvolution
 
@@ -65,7 +65,7 @@ class Generator(nn.Module):
         self.width, self.blocks, self.upsampling = width, blocks, upsampling
         self.context, self.residual = context, residual
         self.layers = nn.Sequential(
-            *_step(nn.Conv2d(1 + 2 * context, width, 7, padding=3, padding_mode="reflect")),
+            *_step(Convolution(1 + 2 * context, width, 7, padding=3, padding_mode="reflect")),
             *_step(Halving(width, 2 * width)),
             *_step(Halving(2 * width, 4 * width)),
             *(ResidualBlock(4 * width) for _ in range(blocks)),

@@ -1,6 +1,7 @@
 """The generator at work: which device, which precision, and slices through the network in batches."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,12 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     """Return the context in which the networks compute: bfloat16 for ``bf16``, and for ``auto`` where it is fast."""
     enabled = precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def reproducible() -> AbstractContextManager[None]:
+    """Return the context in which a card adds up numbers in the same order every time, and float32 is what it says."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    return flags
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def predict_slices(
     stack = _with_neighbours(slices, networks[0].context)
     mean, spread = np.empty(slices.shape, dtype=np.float32), np.empty(slices.shape, dtype=np.float32)
     done = 0
-    with torch.inference_mode(), autocast(device, precision), torch.backends.cudnn.flags(deterministic=True):
+    with torch.inference_mode(), autocast(device, precision), reproducible():
         while done < len(slices):
             batch = torch.from_numpy(stack[done : done + batch_size].astype(np.float32, order="C"))
             try:

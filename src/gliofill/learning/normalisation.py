@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 EPSILON = 1e-5
 
@@ -11,11 +12,13 @@ EPSILON = 1e-5
 class InstanceNorm(nn.Module):
     """Instance normalisation without learnt parameters, `(B, C, H, W)` to the same.
 
-    The same numbers as ``nn.InstanceNorm2d``, several times faster on CPU in channels-last order.
+    The same numbers as ``nn.InstanceNorm2d``, several times faster on CPU in channels-last order; elsewhere it is that.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised tensor."""
+        if x.device.type != "cpu":
+            return functional.instance_norm(x, eps=EPSILON)
         return _Standardise.apply(x)
 
 

@@ -17,7 +17,7 @@ from gliofill.learning.checkpoint import METADATA, TrainingData, load_model, sav
 from gliofill.learning.domain import describe
 from gliofill.learning.generator import Generator
 from gliofill.learning.heap import keep_freed_memory
-from gliofill.learning.inference import autocast, predict_slices, select_device
+from gliofill.learning.inference import autocast, predict_slices, reproducible, select_device
 from gliofill.learning.losses import (
     adversarial_loss,
     discriminator_loss,
@@ -42,10 +42,15 @@ def learning_rate(recipe: Recipe, iteration: int) -> float:
 
 
 def step(state: TrainingState, batch: Batch, recipe: Recipe) -> dict[str, float]:
-    """Update both networks once; return the loss terms, unweighted, by name.
+    """Update both networks once, the same way every time; return the loss terms, unweighted, by name.
 
     Without adversarial weight there is no discriminator to teach, and its terms are 0.
     """
+    with reproducible():
+        return _step(state, batch, recipe)
+
+
+def _step(state: TrainingState, batch: Batch, recipe: Recipe) -> dict[str, float]:
     for optimiser in (state.generator_optimiser, state.discriminator_optimiser):
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, state.iteration)
         optimiser.zero_grad()
