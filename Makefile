@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test soak fuzz audit experiment docs lint bench clean browser
+.PHONY: demo test slurm-test card-test soak fuzz audit experiment docs lint bench clean browser
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -46,7 +46,13 @@ slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	pytest -m slurm -vv -rs --durations=0 tests/slurm
 	@test ! -f build/slurm-jobs.md || cat build/slurm-jobs.md
 
-# an hour or more: runs that are killed at fifty random moments, completed, and compared with an undisturbed one; and one
+# a minute on a machine with a graphics card: that it gives the same bytes twice, the numbers of a processor, and runs out of
+# memory gracefully; then the tests of learning, which take the card where there is one
+card-test: $(VENV)/test.stamp
+	pytest -m card tests/learning/test_cuda.py
+	pytest tests/learning
+
+# half an hour or more: runs that are killed at fifty random moments, completed, and compared with an undisturbed one; and one
 # run over five hundred tiny sessions, watched
 soak: $(VENV)/test.stamp
 	rm -rf build/soak build/long-run

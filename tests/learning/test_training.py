@@ -223,7 +223,7 @@ def test_a_line_is_logged_where_there_is_no_terminal(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
     lines: list[str] = []
-    train(recipe, cases, tmp_path, task=task, log=lines.append)
+    train(recipe, cases, tmp_path, task=task, device="cpu", log=lines.append)
     assert lines[0] == "T2w-to-FLAIR: 2 sessions of 32x48 pixels on cpu"
     assert lines[1].startswith("T2w-to-FLAIR: 8 of 8  discriminator ")
     assert "iterations/s" in lines[1]

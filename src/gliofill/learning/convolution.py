@@ -30,12 +30,30 @@ class Convolution(nn.Conv2d):
 
 
 def mirrored(images: Tensor, rows: int, columns: int) -> Tensor:
-    """Continue images, `(B, C, H, W)`, beyond their edges by their mirror image: ``functional.pad`` of mode reflect.
+    """Continue images, `(B, C, H, W)`, beyond their edges by their mirror image: ``functional.pad`` of mode reflect."""
+    padded: Tensor = _Mirrored.apply(images, rows, columns)
+    return padded
 
-    Made of pieces, whose gradients are added in a fixed order.
-    """
-    images = torch.cat([images[:, :, 1 : rows + 1].flip(2), images, images[:, :, -rows - 1 : -1].flip(2)], 2)
-    return torch.cat([images[..., 1 : columns + 1].flip(3), images, images[..., -columns - 1 : -1].flip(3)], 3)
+
+class _Mirrored(torch.autograd.Function):
+    """Mirrored edges whose gradient is folded back edge by edge, so that its sums have one order."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, rows: int, columns: int) -> Tensor:
+        ctx.margins = ((2, rows), (3, columns))
+        return functional.pad(images, (columns, columns, rows, rows), mode="reflect")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        for axis, margin in ctx.margins:
+            length = gradient.shape[axis] - 2 * margin
+            folded = gradient.narrow(axis, margin, length).clone()
+            folded.narrow(axis, 1, margin).add_(gradient.narrow(axis, 0, margin).flip(axis))
+            after = gradient.narrow(axis, margin + length, margin).flip(axis)
+            folded.narrow(axis, length - 1 - margin, margin).add_(after)
+            gradient = folded
+        return gradient, None, None
 
 
 class Halving(nn.Conv2d):
