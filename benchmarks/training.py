@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gliofill.configuration import recipe_file
 from gliofill.contrasts import TASKS, find_task
 from gliofill.learning.batches import SliceSource
 from gliofill.learning.discriminator import Discriminator
@@ -34,7 +35,6 @@ from gliofill.learning.recipe import Recipe, load_recipe
 from gliofill.learning.state import TrainingState
 from gliofill.learning.training import step
 from gliofill.learning.volumes import Case, Volume
-from gliofill.settings import recipe_file
 
 SLICES = 140
 

@@ -13,8 +13,8 @@ from mkdocs.structure.files import File, Files
 
 from gliofill.app_options import make_parser
 from gliofill.cli import make_verb_parser
+from gliofill.configuration import config_schema, share_folder
 from gliofill.learning.recipe import CHOICES, RANGES, Recipe
-from gliofill.settings import config_schema, share_folder
 
 DECISIONS = Path(__file__).parent / "decisions"
 

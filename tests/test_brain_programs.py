@@ -13,6 +13,7 @@ import pytest
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row
+from gliofill.configuration import parse_config
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.head import built_in_head, render
@@ -20,7 +21,7 @@ from gliofill.images import read_image, read_json, sha256, write_image
 from gliofill.preprocess import steps
 from gliofill.preprocess.session import preprocess_session
 from gliofill.quality.alignment import dice
-from gliofill.settings import PreprocessSettings, parse_config
+from gliofill.settings import PreprocessSettings
 
 SCRIPT = Path(__file__).with_name("brain_program.py")
 PROGRAMS = {"mri_synthstrip": "synthstrip", "nipreps-synthstrip": "synthstrip", "hd-bet": "hd-bet"}

@@ -14,9 +14,9 @@ import pytest
 
 from gliofill.assets import ASSETS, Asset
 from gliofill.cli import main
+from gliofill.configuration import parse_config, share_folder
 from gliofill.downloads import DownloadError, RemoteFile, download
 from gliofill.errors import GliofillError
-from gliofill.settings import parse_config, share_folder
 
 CONTENT = bytes(np.random.default_rng(0).integers(0, 256, size=300_000, dtype=np.uint8))
 

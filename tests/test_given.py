@@ -10,12 +10,13 @@ import pytest
 from gliofill.app_options import make_config, read_app_options
 from gliofill.bids.coverage import Row
 from gliofill.bids.given import check_datasets, find_given
+from gliofill.configuration import parse_config
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import canonical_grid, write_image
 from gliofill.preprocess.plan import plan_session
 from gliofill.preprocess.steps import take_mask
-from gliofill.settings import PreprocessSettings, parse_config
+from gliofill.settings import PreprocessSettings
 
 #: left, back, up: another order and direction of axes than right, front, up
 AFFINE = np.array([[0, -5.0, 0, 60], [-5, 0, 0, 50], [0, 0, 6, -70], [0, 0, 0, 1]])

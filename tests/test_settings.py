@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gliofill.configuration import config_schema, parse_config
 from gliofill.errors import GliofillError
-from gliofill.settings import PreprocessSettings, Settings, config_schema, parse_config
+from gliofill.settings import PreprocessSettings, Settings
 
 MINIMAL = {"bids_dir": "/data/bids", "output_dir": "/data/out"}
 

@@ -10,9 +10,10 @@ import yaml
 
 from gliofill import __version__
 from gliofill.bids.derivatives import NATIVE, SPACE
+from gliofill.configuration import share_folder
 from gliofill.errors import GliofillError
 from gliofill.options import add_selection, named_folder, read_filter
-from gliofill.settings import did_you_mean, share_folder
+from gliofill.settings import did_you_mean
 
 EXIT_CODES = """\
 exit codes:

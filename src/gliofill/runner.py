@@ -13,11 +13,12 @@ from gliofill import __version__
 from gliofill.app_options import make_config, read_app_options
 from gliofill.bids.description import check_output
 from gliofill.bids.given import check_datasets
+from gliofill.configuration import parse_config, share_folder
 from gliofill.errors import GliofillError
 from gliofill.holding import check_free, hold
 from gliofill.images import read_json, write_json
 from gliofill.report_only import report_cohort, report_only
-from gliofill.settings import Settings, parse_config, share_folder
+from gliofill.settings import Settings
 
 
 def run_app(words: Sequence[str]) -> int:

@@ -29,7 +29,7 @@ from gliofill.learning.recipe import VARIANTS
 from gliofill.models import model_checksum
 from gliofill.options import STOP
 from gliofill.processes import RUN, ProcessIdentity
-from gliofill.settings import parse_config, recipe_file
+from gliofill.configuration import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
 START = Path(os.environ.setdefault("GLIOFILL_START", os.getcwd()))

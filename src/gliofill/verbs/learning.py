@@ -38,9 +38,9 @@ def split(arguments: argparse.Namespace) -> int:
 def train(arguments: argparse.Namespace) -> int:
     """Train one task on the complete sessions of one or more derivatives folders."""
     limit_threads(arguments.threads)
+    from gliofill.configuration import recipe_file
     from gliofill.learning.recipe import load_recipe
     from gliofill.learning.training import train as run_training
-    from gliofill.settings import recipe_file
 
     task = find_task(arguments.task)
     learn, validation = _cases(arguments)
@@ -76,11 +76,12 @@ def _cases(arguments: argparse.Namespace) -> "tuple[list[Case], list[Case]]":
 def tune(arguments: argparse.Namespace) -> int:
     """Work on the search for the best hyperparameters of one task until it is over; several may do so at once."""
     limit_threads(arguments.threads)
+    from gliofill.configuration import recipe_file
     from gliofill.evaluation.figures import draw_trials
     from gliofill.learning.recipe import load_recipe
     from gliofill.learning.search import load_search
     from gliofill.learning.tuning import tune as work_on_study
-    from gliofill.settings import TuneSettings, recipe_file
+    from gliofill.settings import TuneSettings
 
     task, settings = find_task(arguments.task), TuneSettings.from_json(arguments.settings)
     learn, validation = _cases(arguments)
