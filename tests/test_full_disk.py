@@ -196,6 +196,23 @@ def test_a_disk_that_fails_the_steps_is_no_fault_of_the_session(
     assert main(words) == 0 and (disk.root / derivatives.session_qc(SESSION)).is_file()
 
 
+def test_a_result_of_which_a_part_was_written_is_told_as_a_full_disk(
+    words: tuple[str, ...], disk: SmallDisk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def publish(_publisher: object) -> None:
+        raise GliofillError("resampled.nii: cannot be read as NIfTI (expected 34 MB, got 18)")
+
+    before = files(disk.root)
+    monkeypatch.setattr(session, "run", leave_scratch)
+    with monkeypatch.context() as patch:
+        patch.setattr(session._Publisher, "publish", publish)
+        patch.setattr("gliofill.disk.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+        code, (line,) = run(capsys, *words)
+    assert code == 1 and "No space left on device; make room" in line
+    assert files(disk.root) == before
+    assert main(words) == 0
+
+
 def test_a_raw_image_on_bad_sectors_is_a_fault_of_that_image(tmp_path: Path) -> None:
     assert disk_problem("OSError: [Errno 5] Input/output error: sub-01_T2w.nii.gz", tmp_path) is None
 

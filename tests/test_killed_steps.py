@@ -17,6 +17,7 @@ from gliofill.bids import derivatives
 from gliofill.settings import PreprocessSettings
 
 SESSION = "sub-01"
+LENIENT_JSON = json.dumps(LENIENT)
 SETTINGS = PreprocessSettings(brain_mask="none", bias_correction=False, lesion_pattern="").to_json()
 
 
@@ -24,7 +25,7 @@ SETTINGS = PreprocessSettings(brain_mask="none", bias_correction=False, lesion_p
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort")
     make_cohort(folder, sessions=1)
-    done = run_gliofill("coverage", str(folder / "bids"), str(folder / "out"), "--settings", json.dumps(LENIENT))
+    done = run_gliofill("coverage", str(folder / "bids"), str(folder / "out"), "--settings", LENIENT_JSON)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -1,9 +1,14 @@
-"""Disks that are full, read-only or gone: told in one line, and never taken for a fault of the data."""
+"""Disks that are full, read-only, gone or silent: told in one line, and never taken for a fault of the data."""
 
 import errno
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from gliofill.errors import GliofillError
 
 #: errors of the disk, and what to do about them
 REMEDIES = {
@@ -18,6 +23,23 @@ REMEDIES = {
 }
 #: with less than this a disk counts as full, where a library does not tell why it could not write
 LEAST_BYTES = 1_000_000
+#: a disk that says nothing for so long is taken to have stalled
+PATIENCE_SECONDS = 60.0
+
+#: reads the names in a folder, or writes a file into the nearest one that is there; what goes wrong is told by others
+_PROBE = """
+import os, sys, tempfile
+path, writes = sys.argv[1:]
+while not os.path.isdir(path) and path != os.path.dirname(path):
+    path = os.path.dirname(path)
+if writes:
+    with tempfile.TemporaryFile(dir=path) as file:
+        file.write(b"x")
+        file.flush()
+        os.fsync(file.fileno())
+else:
+    os.listdir(path)
+"""
 
 
 def explain_disk(error: OSError) -> str | None:
@@ -50,6 +72,39 @@ def disk_problem(text: str, folder: Path) -> str | None:
     if number is None and shutil.disk_usage(folder).free < LEAST_BYTES:
         number = errno.ENOSPC
     return None if number is None else explain_disk(OSError(number, "", str(folder)))
+
+
+def check_answers(reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> None:
+    """Ask the disks of folders for an answer.
+
+    Other processes ask: who waits for a network disk that has stalled cannot be interrupted.
+
+    Parameters
+    ----------
+    reads, writes
+        Folders that will be read, and written; those to be written need not be there yet.
+
+    Raises
+    ------
+    GliofillError
+        If a disk does not answer for `PATIENCE_SECONDS`.
+    """
+    ways = [(folder, "") for folder in reads] + [(folder, "w") for folder in writes]
+    asked = [(folder, _ask(folder, way)) for folder, way in ways]
+    for folder, probe in asked:
+        try:
+            probe.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            probe.kill()
+            raise GliofillError(
+                f"{folder}: its disk does not answer (for {PATIENCE_SECONDS:.0f} s); nothing was started; look after "
+                "the disk, or the network that it is on, then run the same command again"
+            ) from None
+
+
+def _ask(folder: Path, way: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-S", "-c", _PROBE, str(folder), way]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def free_bytes(path: Path) -> int:

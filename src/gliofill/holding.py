@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from gliofill.disk import check_answers
 from gliofill.errors import GliofillError
 from gliofill.images import TEMPORARY, read_json, write_json
 from gliofill.processes import ProcessIdentity, steps_of
@@ -106,8 +107,9 @@ def hold(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
     Raises
     ------
     GliofillError
-        If another run holds it, or the folder cannot be written.
+        If another run holds it, the folder cannot be written, or a disk does not answer.
     """
+    check_answers(writes=[output_dir, *([Path(work_dir)] if work_dir else [])])
     own = Holder(ProcessIdentity.own(), _user(), f"{datetime.now():%Y-%m-%d %H:%M:%S}", is_local, work_dir)
     try:
         (output_dir / NOTE).parent.mkdir(parents=True, exist_ok=True)

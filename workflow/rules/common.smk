@@ -22,6 +22,7 @@ from gliofill.bids.room import check_room
 from gliofill.bids.state import record_dataset_state
 from gliofill.bids.worklist import read_worklist
 from gliofill.contrasts import TASKS, Contrast, find_task, task_filling
+from gliofill.disk import check_answers
 from gliofill.errors import GliofillError
 from gliofill.holding import hold, release, remove_leftovers, unlock
 from gliofill.images import sha256
@@ -52,6 +53,7 @@ def hold_output():
     if "--unlock" in sys.argv:
         unlock(SETTINGS.output_dir)
     elif not only_looks(sys.argv[1:]):
+        check_answers(reads=[SETTINGS.bids_dir])
         is_local = workflow.resource_settings.nodes is None
         found = hold(SETTINGS.output_dir, is_local=is_local, work_dir=SETTINGS.scratch)
         atexit.register(release, SETTINGS.output_dir)

@@ -80,7 +80,7 @@ def preprocess_session(
         except GliofillError as error:
             manifest = _failed_manifest(rows, str(error))
         else:
-            manifest = _Publisher(plan, settings, bids_dir, output_dir, scratch, failures).publish()
+            manifest = _publish(_Publisher(plan, settings, bids_dir, output_dir, scratch, failures), scratch)
     manifest["Settings"] = json.loads(settings.to_json())
     _remove_stale(output_dir, folder, manifest)
     write_record(output_dir / derivatives.session_qc(folder), manifest)
@@ -108,6 +108,22 @@ def _run(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, thre
         if problem := disk_problem(failure.message, scratch):
             raise MachineError(problem)
     return failures
+
+
+def _publish(publisher: "_Publisher", scratch: Path) -> dict[str, Any]:
+    """Publish the results of the steps.
+
+    Raises
+    ------
+    MachineError
+        If a result is not whole because the disk is full: ITK writes what fits, and calls it success.
+    """
+    try:
+        return publisher.publish()
+    except GliofillError as error:
+        if problem := disk_problem(str(error), scratch):
+            raise MachineError(problem) from error
+        raise
 
 
 @contextmanager
