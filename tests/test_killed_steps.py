@@ -39,13 +39,13 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def worker_of(step: subprocess.Popen[str]) -> psutil.Process:
-    """Return the process that runs the nodes of a step, as soon as there is one."""
+def worker_of(step: subprocess.Popen[str], word: str = "preprocess") -> psutil.Process:
+    """Return the worker of a step, which has a word of its own in its command, as soon as there is one."""
     end = time.monotonic() + 60
     while time.monotonic() < end and step.poll() is None:
         for child in psutil.Process(step.pid).children():
             with suppress(psutil.NoSuchProcess):  # programs that libraries ask in passing
-                if "preprocess" in child.cmdline():  # forked, so it has the words of its parent
+                if word in child.cmdline():  # one that was forked has the words of its parent
                     return child
         time.sleep(0.02)
     raise AssertionError(f"no worker: {step.communicate()}")
@@ -73,3 +73,16 @@ def test_the_same_command_then_completes_the_session(cohort: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = json.loads((cohort / "out" / derivatives.session_qc(SESSION)).read_text())
     assert record["Contrasts"]["T2w"]["status"] == "ok"
+
+
+def test_other_verbs_tell_of_a_killed_worker_too(tmp_path: Path) -> None:
+    words = ["demo", str(tmp_path / "demo"), "--sessions", "2", "--processes", "2"]
+    command = [sys.executable, "-m", "gliofill.cli", *words]
+    step = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        worker_of(step, "--multiprocessing-fork").kill()
+        _, complaint = step.communicate(timeout=60)
+    finally:
+        step.kill()
+    assert step.returncode == 1
+    assert complaint.splitlines()[-1].startswith("gliofill: a process was killed") and "Traceback" not in complaint

@@ -121,3 +121,16 @@ def test_inference_leaves_the_fast_convolutions_of_a_card_on() -> None:
         assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic
         assert not torch.backends.cudnn.allow_tf32
     assert (torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic) == before
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_the_way_through_the_layers_of_a_card_has_the_same_shapes(upsampling: str) -> None:
+    # meta tensors take the branches of a card and compute nothing
+    generator = Generator(8, 1, upsampling=upsampling, context=1).to("meta")
+    discriminator = Discriminator(8).to("meta")
+    source = torch.empty(2, 3, 32, 48, device="meta")
+    image = generator.output(generator.layers(source))
+    logits = discriminator(source[:, 1:2], image)
+    assert (image.shape, logits.shape) == ((2, 1, 32, 48), (2, 1, 2, 4))
+    logits.sum().backward()
+    assert all(parameter.grad.shape == parameter.shape for parameter in generator.parameters())
