@@ -52,7 +52,7 @@ card-test: $(VENV)/test.stamp
 	pytest -m card tests/learning/test_cuda.py
 	pytest tests/learning
 
-# half an hour or more: runs that are killed at fifty random moments, completed, and compared with an undisturbed one; and one
+# an hour: runs that are killed at fifty random moments, completed, and compared with an undisturbed one; and one
 # run over five hundred tiny sessions, watched
 soak: $(VENV)/test.stamp
 	rm -rf build/soak build/long-run
