@@ -185,27 +185,6 @@ def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path: Path, othe
     assert [file.name for file in tmp_path.iterdir()] == ["child"] and wait_until(lambda: not psutil.pid_exists(child))
 
 
-WORKERS = """
-import os, sys, time
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from gliofill.processes import end_with_parent
-
-pool = ProcessPoolExecutor(1, initializer=end_with_parent, initargs=(os.getpid(),))
-Path(sys.argv[1]).write_text(str(pool.submit(os.getpid).result()))
-time.sleep(600)
-"""
-
-
-def test_a_waiting_worker_ends_with_its_killed_parent(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", WORKERS, str(tmp_path / "worker")])
-    assert wait_until(lambda: (tmp_path / "worker").is_file() and (tmp_path / "worker").read_text() != "")
-    worker = int((tmp_path / "worker").read_text())
-    assert psutil.pid_exists(worker)
-    end(parent)
-    assert wait_until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie")
-
-
 def test_an_output_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GliofillError, match=r"^output_dir .*/file: cannot be written \([^\n]+\)$"):

@@ -75,14 +75,17 @@ def test_the_same_command_then_completes_the_session(cohort: Path) -> None:
     assert record["Contrasts"]["T2w"]["status"] == "ok"
 
 
-def test_other_verbs_tell_of_a_killed_worker_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wait_seconds", [0, 0.1, 1])
+def test_other_verbs_tell_of_a_killed_worker_too(tmp_path: Path, wait_seconds: float) -> None:
     words = ["demo", str(tmp_path / "demo"), "--sessions", "2", "--processes", "2"]
     command = [sys.executable, "-m", "gliofill.cli", *words]
     step = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        worker_of(step, "--multiprocessing-fork").kill()
+        worker = worker_of(step, "--process-name")
+        time.sleep(wait_seconds)  # also while the next is started, which the executor of Python 3.11 waits for ever for
+        worker.kill()
         _, complaint = step.communicate(timeout=60)
     finally:
         step.kill()
     assert step.returncode == 1
-    assert complaint.splitlines()[-1].startswith("gliofill: a process was killed") and "Traceback" not in complaint
+    assert complaint.startswith("gliofill: a process was killed") and complaint.count("\n") == 1

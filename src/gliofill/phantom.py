@@ -4,12 +4,9 @@ Below ``derivatives/truth`` stands what no scanner tells: every contrast free of
 session lacks, on the 1 mm grid of the patient's anatomy; brain masks; and the rigid motion of each image.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.images import spacing_mm, write_image, write_json, write_text
 from gliofill.patient import TRUTH_SCALE, GeneratedScan, Patient, make_patient, scan_patient
+from gliofill.processes import side_by_side
 from gliofill.tumour import LESION_LABELS
 
 #: BIDS label of the space of a patient's anatomy
@@ -104,13 +102,9 @@ def generate_cohort(
     _write_descriptions(folder, seed)
     rows = ["participant_id\tage\tsex\tenhancing\tkind"]
     generate = partial(_generate, folder, kinds=kinds, seed=seed, coarse=coarse)
-    # fresh processes: a copy of one with running threads can hang
-    workers = ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else nullcontext()
-    with workers as pool:
-        made: Iterable[str] = (pool.map if pool else map)(generate, range(sessions))
-        for index, row in enumerate(made):
-            rows.append(row)
-            log(f"sub-{index + 1:02d}: {kinds[index % len(kinds)].name}")
+    for index, row in enumerate(side_by_side(generate, range(sessions), processes)):
+        rows.append(row)
+        log(f"sub-{index + 1:02d}: {kinds[index % len(kinds)].name}")
     write_text(folder / "participants.tsv", "\n".join(rows) + "\n")
 
 

@@ -7,10 +7,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeVar
 
 import psutil
 
@@ -27,8 +28,13 @@ KILLED = (
 PATIENCE_SECONDS = 20.0
 #: clocks are set while processes run, and their time of start is counted from that of the machine
 TOLERANCE_SECONDS = 5.0
+#: in the command of a process that removes semaphores and folders of others, as multiprocessing and joblib start it
+CLEANER = "resource_tracker"
 #: of Linux: the signal that a process gets when its parent ends
 PR_SET_PDEATHSIG = 1
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -109,10 +115,11 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def end_children() -> None:
-    """End all processes that this one started, and those that they did."""
+    """End all processes that this one started, and those that they did; what cleans up after them ends by itself."""
     for child in psutil.Process().children(recursive=True):
         try:
-            child.kill()
+            if not any(CLEANER in word for word in child.cmdline()):
+                child.kill()
         except psutil.NoSuchProcess:
             continue
 
@@ -134,6 +141,44 @@ def end_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it ended before it could be watched
         os._exit(STOPPED)
+
+
+def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+    """Call a function for each item, in processes that end with this one.
+
+    Parameters
+    ----------
+    function, items
+        As for `map`; both are pickled.
+    processes
+        Items worked on at a time; 1 to work in this process.
+
+    Yields
+    ------
+    object
+        What the function returned, in the order of the items.
+
+    Raises
+    ------
+    BrokenExecutor
+        If one of the processes was killed; the others have ended then.
+
+    Notes
+    -----
+    The executor of the standard library starts its processes one by one while it watches them: if one is killed
+    meanwhile, it waits for ever. Copies of this process are no way out, since those of one with threads can hang.
+    """
+    from joblib import Parallel, delayed
+
+    starting = {"initializer": _begin_worker, "initargs": (os.getpid(),)}
+    # a worker that waits for five minutes would end by itself, and large arguments would be put on a disk
+    run = Parallel(min(processes, len(items)) or 1, backend="loky", return_as="generator", max_nbytes=None, **starting)
+    yield from run(delayed(function)(item) for item in items)
+
+
+def _begin_worker(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends its workers
+    end_with_parent(parent)
 
 
 def steps_of(run: ProcessIdentity) -> list[psutil.Process]:

@@ -1,15 +1,16 @@
 """Keeping the pages of sessions true: the last step of a session writes its page, the page over the cohort the rest."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import BrokenExecutor
+from functools import partial
 from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
 
 from gliofill.bids import derivatives
 from gliofill.bids.coverage import Row, read_coverage, read_session
 from gliofill.bids.review import read_manifest, review_session
 from gliofill.contrasts import Contrast
+from gliofill.processes import KILLED, side_by_side
 from gliofill.report.page_state import page_state, written_state
 from gliofill.report.summary import summarise
 
@@ -40,7 +41,7 @@ def write_last_page(output_dir: Path, folder: str, *, bids_dir: Path | None = No
     waiting = _missing_records(output_dir, folder)
     if waiting:
         return f"its page waits for {', '.join(waiting)}"
-    if problem := _problem_of_writing(output_dir, folder, bids_dir):
+    if problem := _problem_of_writing(output_dir, bids_dir, folder):
         return f"its page could not be written, and is tried again with index.html: {problem}"
     return f"wrote {derivatives.session_page(folder)}"
 
@@ -90,28 +91,18 @@ def write_pages(
     dict
         What went wrong, by session.
     """
-    if workers == 1 or len(folders) < WORTH_PROCESSES:
-        problems = {}
-        for folder in folders:
-            problems[folder] = _problem_of_writing(output_dir, folder, bids_dir)
+    write = partial(_problem_of_writing, output_dir, bids_dir)
+    found: list[str] = []
+    try:
+        for problem in side_by_side(write, folders, workers if len(folders) >= WORTH_PROCESSES else 1):
+            found.append(problem)
             advance()
-    else:
-        with ProcessPoolExecutor(min(workers, len(folders)), mp_context=get_context("spawn")) as pool:
-            jobs = {folder: pool.submit(_problem_of_writing, output_dir, folder, bids_dir) for folder in folders}
-            problems = _wait(jobs, advance)
-    return {folder: problem for folder, problem in problems.items() if problem}
+    except BrokenExecutor:
+        found += [KILLED] * (len(folders) - len(found))
+    return {folder: problem for folder, problem in zip(folders, found, strict=True) if problem}
 
 
-def _wait(jobs: Mapping[str, Future[str]], advance: Callable[[], None]) -> dict[str, str]:
-    problems = {}
-    for folder, job in jobs.items():
-        error = job.exception()  # a process that was killed
-        problems[folder] = _in_a_line(error) if error else job.result()
-        advance()
-    return problems
-
-
-def _problem_of_writing(output_dir: Path, folder: str, bids_dir: Path | None) -> str:
+def _problem_of_writing(output_dir: Path, bids_dir: Path | None, folder: str) -> str:
     from gliofill.report.session_page import write_session_page
 
     try:
