@@ -52,12 +52,13 @@ card-test: $(VENV)/test.stamp
 	pytest -m card tests/learning/test_cuda.py
 	pytest tests/learning
 
-# an hour: runs that are killed at fifty random moments, completed, and compared with an undisturbed one; and one
-# run over five hundred tiny sessions, watched
+# two hours: runs of a cohort, and of tuning and training, that are each killed at fifty random moments, completed, and compared
+# with an undisturbed one; and one run over five hundred tiny sessions, watched
 soak: $(VENV)/test.stamp
-	rm -rf build/soak build/long-run
+	rm -rf build/soak build/soak-experiment build/long-run
 	python -m tests.long_run build/long-run --sessions 500
 	python -m tests.soak build/soak --moments 50 --seed 0
+	python -m tests.soak build/soak-experiment --of experiment --moments 50 --seed 0
 
 # a minute for each reader of names, sidecars, headers and tables, guided by coverage
 fuzz: $(VENV)/test.stamp

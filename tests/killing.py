@@ -15,6 +15,9 @@ from tests.conftest import ROOT
 #: notes of the engine and logs tell of times, places and attempts; the state of the raw dataset has its path
 NOT_COMPARED = (".snakemake", "logs", "dataset.txt", "measurements.json", "run.lock")
 
+#: what is written once, at the end of what took long
+RECORDS = ("sub-*/**/*_qc.json", "experiment/models/**/model.json", "experiment/tune/*/best.yaml")
+
 
 def start_run(config: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start Snakemake on a configuration, in a group of its own; what it prints goes to a file beside that."""
@@ -66,12 +69,13 @@ def tree(output: Path, *without: str) -> dict[str, str]:
 
 
 def records(output: Path) -> dict[str, int]:
-    """Return when each record of a session that is finished for Snakemake was written, in nanoseconds."""
+    """Return when each of `RECORDS` that is finished for Snakemake was written, in nanoseconds."""
     incomplete = output / ".snakemake" / "incomplete"
     unfinished = {path.name for path in incomplete.glob("*")}
     return {
         path.relative_to(output).as_posix(): path.stat().st_mtime_ns
-        for path in output.glob("sub-*/**/*_qc.json")
+        for pattern in RECORDS
+        for path in output.glob(pattern)
         if _key(path.relative_to(output).as_posix()) not in unfinished
     }
 

@@ -1,28 +1,31 @@
 """Kill runs at random moments, complete them, compare them with an undisturbed one, and write down what happened.
 
-``make soak`` does so fifty times with the real commands; ``--stand-ins`` tries the script itself in minutes.
+``make soak`` does so fifty times with the steps of a cohort and as often with training and tuning; ``--of stand-ins``
+tries the script itself in minutes.
 """
 
 import argparse
+import hashlib
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from tests.conftest import run_gliofill
 from tests.killing import leftovers, records, start_run, tree
-from tests.small_cohort import configure, make_cohort, make_model
+from tests.small_cohort import make_cohort
+from tests.small_experiment import TASK, make_experiment
 from tests.test_killed_runs import configure as configure_stand_ins
 from tests.test_killed_runs import prepare_stand_ins, stand_ins
 
 from gliofill.images import write_text
 
-VERBS = ("coverage", "preprocess", "review", "impute", "report", "status")
+VERBS = ("coverage", "preprocess", "review", "impute", "report", "status", "split", "tune", "train", "evaluate")
 #: what a signal hit that came too late
 OVER = "nothing: it was over"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -30,25 +33,102 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 LIMIT_S = 120
 
 
-@dataclass
-class Soak:
-    """A cohort, its undisturbed run, and what happened to the disturbed ones.
+@dataclass(frozen=True)
+class Subject:
+    """What is run, disturbed and judged.
 
     Attributes
     ----------
-    folder
-        With everything.
-    has_stand_ins
-        Whether the steps of a session are not the real ones.
+    name
+        For the transcript.
+    prepare
+        Writes what a run needs into a folder; returns the configuration, whose output folder is ``out`` in there.
+    judge
+        Returns the checksums of an output folder's files, as far as equal runs have equal ones.
+    targets
+        Of Snakemake.
+    environment
+        Of a run, for the folder.
+    is_verified
+        Whether `gliofill verify` knows the output.
+    """
+
+    name: str
+    prepare: Callable[[Path], Path]
+    judge: Callable[[Path], dict[str, str]] = tree
+    targets: tuple[str, ...] = ()
+    environment: Callable[[Path], Mapping[str, str]] = lambda folder: {}
+    is_verified: bool = True
+
+
+def _cohort(folder: Path) -> Path:
+    return make_cohort(folder, sessions=3)
+
+
+def _stand_ins(folder: Path) -> Path:
+    prepare_stand_ins(folder)
+    return configure_stand_ins(folder, "out")
+
+
+def _experiment(folder: Path) -> Path:
+    return make_experiment(folder, iterations=60, trials=4)
+
+
+def _judge_stand_ins(output: Path) -> dict[str, str]:
+    # they note their times; the viewer comes with a page that the real program writes
+    return tree(output, "report", *(f"times-{verb}.txt" for verb in ("preprocess", "impute")))
+
+
+def _judge_experiment(output: Path) -> dict[str, str]:
+    """Leave out what tells of times and attempts."""
+    found = tree(output, "tensorboard", "leases", "journal.log")
+    trials = f"experiment/tune/{TASK.name}/trials.tsv"
+    if trials in found:
+        rows = [line.rpartition("\t")[0] for line in (output / trials).read_text().splitlines()]
+        found[trials] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    return found
+
+
+SUBJECTS = {
+    "cohort": Subject("the real commands", _cohort),
+    "stand-ins": Subject(
+        "stand-ins for the steps of a session",
+        _stand_ins,
+        judge=_judge_stand_ins,
+        environment=lambda folder: stand_ins(folder, seconds=1),
+    ),
+    "experiment": Subject(
+        "tuning, training and evaluation",
+        _experiment,
+        judge=_judge_experiment,
+        targets=("experiment",),
+        is_verified=False,
+    ),
+}
+
+
+@dataclass
+class Soak:
+    """A subject, its undisturbed run, and what happened to the disturbed ones.
+
+    Attributes
+    ----------
+    subject, folder
+        What is run, and the folder with everything.
+    chance
+        Source of all choices.
+    configuration
+        Of every run.
     seconds
         Of the last run that nobody disturbed.
     lines, problems
         Rows of the transcript, and what was not as promised.
     """
 
+    subject: Subject
     folder: Path
-    has_stand_ins: bool
     chance: random.Random
+    configuration: Path
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -58,22 +138,16 @@ class Soak:
         """The output folder of every run, moved away at its end: pages name the folder that they are in."""
         return self.folder / "out"
 
-    def configuration(self) -> Path:
-        """Return the configuration of a run."""
-        if self.has_stand_ins:
-            return configure_stand_ins(self.folder, self.output.name)
-        return configure(self.folder, self.output, model=self.folder / "model", name="out.json")
-
     def start(self) -> psutil.Popen:
         """Start a run, or go on with it."""
-        environment = stand_ins(self.folder, seconds=1) if self.has_stand_ins else {}
-        return start_run(self.configuration(), environment=environment)
+        environment = self.subject.environment(self.folder)
+        return start_run(self.configuration, *self.subject.targets, environment=environment)
 
     def undisturbed(self) -> None:
         """Make the run that the others are compared with."""
         began = time.monotonic()
         if self.start().wait() != 0:
-            raise SystemExit((self.folder / "out.log").read_text())
+            raise SystemExit(self.configuration.with_suffix(".log").read_text())
         self.seconds = time.monotonic() - began
         self.output.rename(self.folder / "whole")
 
@@ -138,27 +212,22 @@ class Soak:
     def complete(self, name: str) -> None:
         """Run once more and compare with the undisturbed run."""
         code = self._wait(self.start(), self._patience)
-        own, whole = (self._tree(folder) for folder in (self.output, self.folder / "whole"))
+        own, whole = (self.subject.judge(folder) for folder in (self.output, self.folder / "whole"))
         different = sorted(file for file in own.keys() | whole.keys() if own.get(file) != whole.get(file))
         left = leftovers(self.output)
-        verified = run_gliofill("verify", str(self.output))
+        verified = run_gliofill("verify", str(self.output)) if self.subject.is_verified else None
         for is_wrong, text in (
             (code != 0, f"exit code {code}"),
             (code is None, f"it did not end in {self._patience:.0f} s, without any signal"),
             (different, f"differs in {', '.join(different[:5])}"),
             (left, f"left behind: {', '.join(left[:5])}"),
-            (verified.returncode, f"verify: {verified.stdout.splitlines()[:1]}"),
+            (verified and verified.returncode, f"verify: {verified and verified.stdout.splitlines()[:1]}"),
         ):
             if is_wrong:
                 self.problems.append(f"{name}: {text}")
         state = "as undisturbed" if not different and code == 0 else "not as undisturbed"
         self.output.rename(self.folder / name)
         self.lines.append(f"| | {name} | completed | | {len(own)} files {state} | {code} |")
-
-    def _tree(self, output: Path) -> dict[str, str]:
-        # the stand-ins note their times; the viewer comes with a page that the real program writes
-        times = [f"times-{verb}.txt" for verb in ("preprocess", "impute")]
-        return tree(output, "report", *times) if self.has_stand_ins else tree(output)
 
     def write(self, *, seed: int) -> str:
         """Write what happened so far, so that a soak which is itself stopped has its transcript."""
@@ -168,8 +237,7 @@ class Soak:
 
     def transcript(self, *, seed: int) -> Iterator[str]:
         """Yield the lines of the transcript."""
-        kind = "stand-ins for the steps of a session" if self.has_stand_ins else "the real commands"
-        yield f"Seed {seed}, {kind}; a run that nobody disturbed took {self.seconds:.0f} s."
+        yield f"Seed {seed}, {self.subject.name}; a run that nobody disturbed took {self.seconds:.0f} s."
         yield ""
         yield "| moment | run | signal | after | what was hit | exit code |"
         yield "|---|---|---|---|---|---|"
@@ -185,14 +253,9 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
-def soak(folder: Path, *, moments: int, seed: int, sessions: int, has_stand_ins: bool) -> Soak:
+def soak(subject: Subject, folder: Path, *, moments: int, seed: int) -> Soak:
     """Kill and complete runs until `moments` signals were sent."""
-    made = Soak(folder, has_stand_ins, random.Random(seed))
-    if has_stand_ins:
-        prepare_stand_ins(folder)
-    else:
-        make_cohort(folder, sessions=sessions)
-        make_model(folder / "model")
+    made = Soak(subject, folder, random.Random(seed), subject.prepare(folder))
     made.undisturbed()
     number, run = 0, 1
     while number < moments:
@@ -214,19 +277,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="new folder for everything")
     parser.add_argument("--moments", type=int, default=50)
-    parser.add_argument("--sessions", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--stand-ins", action="store_true")
+    parser.add_argument("--of", choices=SUBJECTS, default="cohort")
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True)
-    made = soak(
-        folder,
-        moments=options.moments,
-        seed=options.seed,
-        sessions=options.sessions,
-        has_stand_ins=options.stand_ins,
-    )
+    made = soak(SUBJECTS[options.of], folder, moments=options.moments, seed=options.seed)
     print(made.write(seed=options.seed))
     return 1 if made.problems else 0
 

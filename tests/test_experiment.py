@@ -9,48 +9,14 @@ import yaml
 from PIL import Image
 from tests.conftest import run_gliofill, run_snakemake
 from tests.learning.conftest import TASK, _write_session
-
-RECIPE = {
-    "name": "tiny",
-    "common": {
-        "iterations": 4,
-        "learning_rate": 0.001,
-        "batch_size": 1,
-        "batch_samples": 1,
-        "l1_weight": 100.0,
-        "lesion_weight": 50.0,
-        "generator_width": 2,
-        "generator_blocks": 0,
-        "discriminator_width": 2,
-        "validate_every": 2,
-    },
-    "tasks": {TASK.name: {}},
-    "search": {"common": {"learning_rate": {"low": 0.0001, "high": 0.01, "scale": "log"}}},
-}
+from tests.small_experiment import make_experiment
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write eight preprocessed patients of two grades, and a raw dataset that has nothing but their names."""
-    root = tmp_path_factory.mktemp("experiment")
-    rows = ["participant_id\tgrade"]
-    for number in range(1, 9):
-        _write_session(root / "derivatives", f"sub-{number:02d}", number)
-        (root / "bids" / f"sub-{number:02d}").mkdir(parents=True)
-        rows.append(f"sub-{number:02d}\t{2 + number % 2}")
-    (root / "bids" / "participants.tsv").write_text("\n".join(rows) + "\n")
-    (root / "tiny.yaml").write_text(yaml.safe_dump(RECIPE))
-    config = {
-        "bids_dir": str(root / "bids"),
-        "output_dir": str(root / "out"),
-        "split": {"fractions": [2, 1, 1], "strata": ["grade"]},
-        "train": {"derivatives": str(root / "derivatives"), "tasks": [TASK.name], "recipe": "tuned"},
-        "tune": {"recipe": str(root / "tiny.yaml"), "trials": 2, "workers": 1, "top": 1, "repeats": 2},
-        "evaluate": {"strata": ["grade"]},
-        "threads": {"train": 1},
-    }
-    (root / "config.yaml").write_text(yaml.safe_dump(config))
-    return root
+    folder = tmp_path_factory.mktemp("experiment")
+    make_experiment(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -89,3 +89,17 @@ def test_other_verbs_tell_of_a_killed_worker_too(tmp_path: Path, wait_seconds: f
         step.kill()
     assert step.returncode == 1
     assert complaint.startswith("gliofill: a process was killed") and complaint.count("\n") == 1
+
+
+def test_a_training_tells_of_a_killed_worker_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gliofill.cli", "train-brain", str(tmp_path / "brain"), "--images", "40"]
+    step = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        worker = worker_of(step, "train-brain")
+        time.sleep(1)
+        worker.kill()
+        _, complaint = step.communicate(timeout=60)
+    finally:
+        step.kill()
+    assert step.returncode == 1 and complaint.count("\n") == 1, complaint
+    assert complaint.startswith(f"gliofill: {tmp_path / 'brain'}: a process that generates images was killed")

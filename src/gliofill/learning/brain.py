@@ -4,7 +4,8 @@ import copy
 import csv
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gliofill.errors import GliofillError
+from gliofill.errors import GliofillError, MachineError
 from gliofill.extraction.examples import PAINTINGS, SHAPE, GeneratedImages
 from gliofill.extraction.model import save_model
 from gliofill.extraction.network import BrainNetwork, distance_loss
@@ -134,6 +135,8 @@ def train_brain(
     ------
     GliofillError
         If the state in the folder belongs to other settings.
+    MachineError
+        If a worker was killed; the last saved state is kept.
     """
     torch.set_num_threads(threads)
     state = _fresh(recipe, select_device(device))
@@ -142,7 +145,11 @@ def train_brain(
         log(f"{folder}: is trained on {state.step} images; ask for more to go on")
         return
     examples = _loader(recipe, state.step, workers)
-    with stop_requests() as stops, show_progress("brain", recipe.images, start=state.step, log=log) as advance:
+    with (
+        stop_requests() as stops,
+        show_progress("brain", recipe.images, start=state.step, log=log) as advance,
+        _telling_of_killed_workers(folder),
+    ):
         for batch in examples:
             for image, distance, measured in zip(*batch, strict=True):
                 loss = _learn(state, recipe, image[None], distance[None], measured[None])
@@ -176,6 +183,20 @@ def _loader(recipe: BrainRecipe, start: int, workers: int) -> DataLoader[tuple[T
         prefetch_factor=8 if workers else None,
         worker_init_fn=partial(_be_modest, os.getpid()),
     )
+
+
+@contextmanager
+def _telling_of_killed_workers(folder: Path) -> Iterator[None]:
+    """Tell of a worker that is gone in one line; PyTorch raises its error anywhere in the main thread."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise MachineError(
+            f"{folder}: a process that generates images was killed, most often because there was no memory left; start "
+            "the training again, with fewer workers or more memory: it goes on from its last saved state"
+        ) from error
 
 
 def _be_modest(parent: int, _worker: int) -> None:
