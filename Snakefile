@@ -37,6 +37,7 @@ rule all:
 
 
 onstart:
+    answer_aside(signal.SIGTERM)
     # a profile that goes on after a failure cannot be told otherwise from the command line
     if SETTINGS.stop_on_first_crash:
         workflow.scheduler.keepgoing = False

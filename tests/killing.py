@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -19,11 +19,16 @@ NOT_COMPARED = (".snakemake", "logs", "dataset.txt", "measurements.json", "run.l
 RECORDS = ("sub-*/**/*_qc.json", "experiment/models/**/model.json", "experiment/tune/*/best.yaml")
 
 
-def start_run(config: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start_run(
+    config: Path,
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "snakemake"),
+) -> subprocess.Popen[bytes]:
     """Start Snakemake on a configuration, in a group of its own; what it prints goes to a file beside that."""
     # what a shell starts in the background ignores Ctrl-C, and so would the run
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config)]
+    command = [sys.executable, *program, "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config)]
     own = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **(environment or {})}
     everything = {key: value for key, value in os.environ.items() if key != "GLIOFILL_START"} | own
     with config.with_suffix(".log").open("ab") as log:
@@ -39,11 +44,7 @@ def start_run(config: Path, *words: str, environment: Mapping[str, str] | None =
 
 
 def kill_when(run: subprocess.Popen[bytes], sign: signal.Signals, is_time: Callable[[], bool]) -> int:
-    """Send a signal to a run at its moment and return the exit code; the run may be over before.
-
-    Snakemake was seen to wait for ever after a signal in the moment in which a job ended. What stops runs from outside
-    then kills them, and so does this.
-    """
+    """Send a signal to a run at its moment and return the exit code; the run may be over before."""
     while run.poll() is None and not is_time():
         time.sleep(0.02)
     if run.poll() is None:
@@ -53,9 +54,8 @@ def kill_when(run: subprocess.Popen[bytes], sign: signal.Signals, is_time: Calla
             run.send_signal(sign)
     try:
         return run.wait(timeout=90)
-    except subprocess.TimeoutExpired:
+    finally:
         run.kill()
-        return run.wait()
 
 
 def tree(output: Path, *without: str) -> dict[str, str]:

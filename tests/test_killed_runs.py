@@ -71,3 +71,32 @@ def test_a_run_killed_three_times_is_completed_by_the_same_command_and_equal_to_
     assert tree(output, *without) == tree(cohort / "whole", *without)
     assert "was killed; its lock and " in config.with_suffix(".log").read_text()
     assert main(["verify", str(output)]) == 0
+
+
+#: Snakemake, which gets SIGTERM while it notes the end of a job
+STOPPED_WHILE_NOTING = """
+import os, signal
+from snakemake.cli import main
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+note = JobScheduler._finish_jobs
+
+def stop_and_note(self):
+    if self._tofinish:
+        os.kill(os.getpid(), signal.SIGTERM)
+    note(self)
+
+JobScheduler._finish_jobs = stop_and_note
+main()
+"""
+
+
+def test_a_run_that_is_stopped_while_it_notes_the_end_of_a_job_ends(cohort: Path) -> None:
+    config, output = configure(cohort, "stopped"), cohort / "stopped"
+    run = start_run(config, environment=stand_ins(cohort), program=("-c", STOPPED_WHILE_NOTING))
+    try:
+        assert run.wait(timeout=90) == 1
+    finally:
+        run.kill()
+    assert "Will exit after finishing currently running jobs" in config.with_suffix(".log").read_text()
+    assert not leftovers(output)

@@ -1,5 +1,6 @@
 """Processes that end as they should: cleaned up after SIGTERM, and not left behind by those that started them."""
 
+import _thread
 import ctypes
 import os
 import platform
@@ -112,6 +113,18 @@ def cleaning_up() -> Iterator[None]:
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     end_children()
     raise SystemExit(STOPPED)
+
+
+def answer_aside(sign: signal.Signals) -> None:
+    """Let what answers a signal do so beside the main thread, whose locks it may need.
+
+    Snakemake's answer to SIGTERM takes a lock that the main thread holds while it notes the end of a job: there, it
+    would wait for itself.
+    """
+    answer = signal.getsignal(sign)
+    if callable(answer):
+        # not threading, whose own locks may be held, too
+        signal.signal(sign, lambda *words: _thread.start_new_thread(answer, words))
 
 
 def end_children() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from gliofill.images import sha256
 from gliofill.learning.recipe import VARIANTS
 from gliofill.models import model_checksum
 from gliofill.options import STOP
-from gliofill.processes import RUN, ProcessIdentity
+from gliofill.processes import RUN, ProcessIdentity, answer_aside
 from gliofill.configuration import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
