@@ -29,7 +29,7 @@ VERBS = ("coverage", "preprocess", "review", "impute", "report", "status", "spli
 #: what a signal hit that came too late
 OVER = "nothing: it was over"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-#: how long a run that got a signal may take to end; batch systems then kill it, and so does this
+#: how long a run that got a signal may take to end, as its running jobs do: the longest takes half a minute
 LIMIT_S = 120
 
 
@@ -171,8 +171,7 @@ class Soak:
         limit = LIMIT_S if what == "the run" else self._patience
         if (code := self._wait(run, limit)) is None:
             what, code = f"{what}; still there {limit:.0f} s later, SIGKILL", run.wait()
-            if limit != LIMIT_S:
-                self.problems.append(f"moment {number}: the run waited for ever after one of its steps got a signal")
+            self.problems.append(f"moment {number}: the run was still there {limit:.0f} s after the signal")
         redone = [record for record, when in before.items() if records(self.output).get(record) != when]
         if redone:
             self.problems.append(f"moment {number}: made again: {', '.join(redone)}")
