@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import run_gliofill
 from tests.small_cohort import make_cohort
+from tests.small_disk import make_disk, mount, unmount
 from tests.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, files
 
 from gliofill import disk, holding
@@ -62,16 +63,10 @@ class StallingDisk:
 def stalling(tmp_path: Path) -> Iterator[StallingDisk]:
     image, root = tmp_path / "disk.img", tmp_path / "disk"
     root.mkdir()
-    with image.open("wb") as file:
-        file.truncate(400 * 2**20)
-    tools = all(shutil.which(name) for name in ("mkfs.ext4", "fsfreeze", "mount"))
-    is_mounted = tools and all(
-        subprocess.run(words, capture_output=True, check=False).returncode == 0
-        for words in (["mkfs.ext4", "-q", str(image)], ["mount", "-o", "loop", str(image), str(root)])
-    )
+    is_mounted = shutil.which("fsfreeze") is not None and make_disk(image) and mount(image, root)
     yield StallingDisk(root, is_mounted)
     if is_mounted:
-        subprocess.run(["umount", "--lazy", str(root)], check=True)
+        unmount(root)
 
 
 def test_a_run_does_not_start_on_a_disk_that_does_not_answer(

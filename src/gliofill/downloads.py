@@ -5,7 +5,6 @@ Only the verb ``fetch`` imports this module: nothing else in the package opens a
 
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from filelock import FileLock
 
 from gliofill import __version__
 from gliofill.errors import GliofillError
+from gliofill.images import settle
 
 TRIES = 3
 #: seconds without a byte after which a connection counts as broken
@@ -105,9 +105,7 @@ def download(file: RemoteFile, folder: Path, *, log: Callable[[str], None], pati
         if problem := file.problem(partial):
             partial.unlink()
             raise DownloadError(f"{file.address}: {problem}; what came was thrown away")
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
+        settle(partial, path)
     log(f"{path}: {file.size} bytes, checksum right")
     return path
 

@@ -1,5 +1,6 @@
 """NIfTI files in and out: read whole, compare grids, write under the final name only what is complete."""
 
+import errno
 import gzip
 import hashlib
 import json
@@ -114,7 +115,10 @@ def spacing_mm(affine: ArrayLike) -> NDArray[np.float64]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, and rename it to `path` if the block succeeds."""
+    """Give a temporary name beside `path`, and rename it to `path` if the block succeeds.
+
+    After that the file is there even if the power fails.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=f"-{path.name}", dir=path.parent)
     os.close(handle)
@@ -122,11 +126,28 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        settle(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Rename a file that is whole, so that neither its content nor its name is lost if the power fails."""
+    _synchronise(temporary)
+    temporary.replace(path)
+    try:
+        _synchronise(path.parent)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that synchronise no folders
+            raise
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:
