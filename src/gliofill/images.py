@@ -138,7 +138,8 @@ def settle(temporary: Path, path: Path) -> None:
     try:
         _synchronise(path.parent)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that synchronise no folders
+        # file systems that synchronise no folders, and folders that may not be read
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
             raise
 
 

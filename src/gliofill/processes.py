@@ -184,7 +184,7 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], proc
     from joblib import Parallel, delayed
 
     starting = {"initializer": _begin_worker, "initargs": (os.getpid(),)}
-    # a worker that waits for five minutes would end by itself, and large arguments would be put on a disk
+    # without a limit, large arguments would be put on a disk
     run = Parallel(min(processes, len(items)) or 1, backend="loky", return_as="generator", max_nbytes=None, **starting)
     yield from run(delayed(function)(item) for item in items)
 
