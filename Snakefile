@@ -32,6 +32,8 @@ rule all:
     input:
         audit_tables,
         "logs/verdict.txt",
+        # all that is made together is asked for: of what is not, no one would miss a part
+        [derivatives.QUALITY, derivatives.SCORES, derivatives.CITATION],
         # what failed last time is missing, and Snakemake makes it again only if the goal itself asks for it
         rules.status.input,
 

@@ -1,6 +1,7 @@
 """The experiment as a workflow, on tiny sessions: every table and figure, and what happens to wrong input."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,23 @@ def test_every_figure_is_drawn_with_its_numbers(results: Path) -> None:
 def test_second_run_does_nothing(cohort: Path, results: Path) -> None:
     run = run_snakemake("train", "tune", "--configfile", str(cohort / "config.yaml"), "--dry-run")
     assert "Nothing to be done" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("lost", "rule"),
+    [
+        (f"figures/{TASK.name}_calibration.png", "evaluate_task"),
+        (f"evaluation/{TASK.name}/summary.tsv", "evaluate_task"),
+        (f"tune/{TASK.name}/trials.tsv", "tune_task"),
+        (f"figures/{TASK.name}_trials.png", "tune_task"),
+    ],
+)
+def test_what_is_lost_of_a_finished_step_is_made_again(cohort: Path, results: Path, lost: str, rule: str) -> None:
+    kept = (results / lost).rename(cohort / "kept")
+    run = run_snakemake("experiment", "--configfile", str(cohort / "config.yaml"), "--dry-run")
+    kept.rename(results / lost)
+    table = (run.stdout + run.stderr).split("Job stats:")[-1]
+    assert re.search(rf"^{rule} +1$", table, re.MULTILINE), table
 
 
 @pytest.mark.parametrize(

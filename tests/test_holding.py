@@ -185,6 +185,20 @@ def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path: Path, othe
     assert [file.name for file in tmp_path.iterdir()] == ["child"] and wait_until(lambda: not psutil.pid_exists(child))
 
 
+def test_a_step_ends_when_the_shell_that_started_it_is_killed(tmp_path: Path) -> None:
+    environment = os.environ | {RUN: str(ProcessIdentity.own())}
+    words = [sys.executable, "-c", STEP, str(tmp_path)]
+    shell = subprocess.Popen(["bash", "-c", '"$@"; true', "bash", *words], env=environment, stderr=subprocess.DEVNULL)
+    assert wait_until(lambda: (tmp_path / "child").is_file() and (tmp_path / "child").read_text() != "")
+    child = int((tmp_path / "child").read_text())
+    (step,) = psutil.Process(shell.pid).children()
+    end(shell)
+    # at once: before the engine has removed what the step wrote
+    assert wait_until(lambda: not step.is_running() or step.status() == psutil.STATUS_ZOMBIE, seconds=0.9)
+    assert wait_until(lambda: not psutil.pid_exists(child))
+    assert [file.name for file in tmp_path.iterdir()] == ["child"]
+
+
 def test_an_output_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GliofillError, match=r"^output_dir .*/file: cannot be written \([^\n]+\)$"):

@@ -95,7 +95,8 @@ class ProcessIdentity:
 def cleaning_up() -> Iterator[None]:
     """Let SIGTERM end this process as an exception does: what it began is removed, and what it started ends with it.
 
-    If the run that started this process is gone, the same happens.
+    In a step of a run, the same happens when the run is gone, or the shell between them: the engine then takes the step
+    for over, and what it wrote after that would be taken for whole.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -103,7 +104,8 @@ def cleaning_up() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _stop)
     run = ProcessIdentity.parse(os.environ.get(RUN, ""))
     if run is not None and run.is_here and run.pid != os.getpid():
-        threading.Thread(target=_watch, args=(run,), daemon=True).start()
+        _signal_at_end_of_parent(signal.SIGTERM)
+        threading.Thread(target=_watch, args=(run, os.getppid()), daemon=True).start()
     try:
         yield
     finally:
@@ -137,8 +139,8 @@ def end_children() -> None:
             continue
 
 
-def _watch(run: ProcessIdentity) -> None:
-    while run.is_alive:
+def _watch(run: ProcessIdentity, parent: int) -> None:
+    while run.is_alive and os.getppid() == parent:
         time.sleep(1)
     print("gliofill: the run that started this step is gone; the step ends, too", file=sys.stderr, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -149,11 +151,14 @@ def _watch(run: ProcessIdentity) -> None:
 
 def end_with_parent(parent: int) -> None:
     """Let this worker process be killed with its parent, given by number; one that waits would never notice its end."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _signal_at_end_of_parent(signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it could be watched
         os._exit(STOPPED)
+
+
+def _signal_at_end_of_parent(sign: signal.Signals) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sign, 0, 0, 0)
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:

@@ -220,7 +220,12 @@ def audited_tasks():
 
 
 def audit_tables(wildcards):
-    return [derivatives.AUDIT_SUMMARY] if audited_tasks() else []
+    tables = [
+        derivatives.AUDIT_METRICS,
+        derivatives.AUDIT_SUMMARY,
+        derivatives.AUDIT_SESSIONS,
+    ]
+    return tables if audited_tasks() else []
 
 
 def audit_parts(wildcards):

@@ -1,16 +1,16 @@
+EVALUATION_TABLES = ["metrics", "summary", "comparisons", "calibration", "failures"]
+EVALUATION_FIGURES = ["panels", "scores", "calibration"]
+
+
 rule evaluate_task:
     """Every model of a task on the patients that nobody has seen, beside the floors: tables and figures."""
     input:
         split="experiment/split.tsv",
         models=lambda wildcards: models_of(wildcards.task),
     output:
-        expand(
-            "experiment/evaluation/{{task}}/{table}.tsv",
-            table=["metrics", "summary", "comparisons", "calibration", "failures"],
-        ),
+        expand("experiment/evaluation/{{task}}/{table}.tsv", table=EVALUATION_TABLES),
         figures=expand(
-            "experiment/figures/{{task}}_{figure}.png",
-            figure=["panels", "scores", "calibration"],
+            "experiment/figures/{{task}}_{figure}.png", figure=EVALUATION_FIGURES
         ),
     log:
         "logs/evaluate/{task}.log",
@@ -39,6 +39,17 @@ rule evaluate:
         failures=expand(
             "experiment/evaluation/{task}/failures.tsv", task=SETTINGS.train.tasks
         ),
+        # all that is made together is asked for: of what is not, no one would miss a part
+        tables=expand(
+            "experiment/evaluation/{task}/{table}.tsv",
+            task=SETTINGS.train.tasks,
+            table=EVALUATION_TABLES,
+        ),
+        figures=expand(
+            "experiment/figures/{task}_{figure}.png",
+            task=SETTINGS.train.tasks,
+            figure=EVALUATION_FIGURES,
+        ),
     log:
         "logs/evaluate/failures.log",
     localrule: True
@@ -49,5 +60,6 @@ rule evaluate:
 rule experiment:
     """The paper's whole design on the user's cohort: split, tuning, training, evaluation."""
     input:
+        "experiment/split_balance.tsv",
         rules.tune.input if SETTINGS.train.recipe == "tuned" else [],
         rules.evaluate.input,

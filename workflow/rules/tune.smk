@@ -50,3 +50,5 @@ rule tune:
     """The best recipe for each task."""
     input:
         expand("experiment/tune/{task}/best.yaml", task=SETTINGS.train.tasks),
+        expand("experiment/tune/{task}/trials.tsv", task=SETTINGS.train.tasks),
+        expand("experiment/figures/{task}_trials.png", task=SETTINGS.train.tasks),
