@@ -17,6 +17,7 @@ from nilearn.datasets import load_mni152_template
 from tests.conftest import ROOT, run_gliofill
 from tests.learning.conftest import TASK, _write_session
 from tests.slurm.cluster import Cluster, Head, Job, do_once, processes, running_cluster, table
+from tests.small_experiment import write_recipe
 
 from gliofill.bids import derivatives
 from gliofill.images import write_image, write_text
@@ -25,23 +26,6 @@ pytestmark = pytest.mark.slurm
 
 SESSIONS = ("sub-01", "sub-02", "sub-03")
 TRIALS = 4
-RECIPE = {
-    "name": "tiny",
-    "common": {
-        "iterations": 12,
-        "learning_rate": 0.001,
-        "batch_size": 1,
-        "batch_samples": 1,
-        "l1_weight": 100.0,
-        "lesion_weight": 50.0,
-        "generator_width": 2,
-        "generator_blocks": 0,
-        "discriminator_width": 2,
-        "validate_every": 4,
-    },
-    "tasks": {TASK.name: {}},
-    "search": {"common": {"learning_rate": {"low": 0.0001, "high": 0.01, "scale": "log"}}},
-}
 
 
 @dataclass
@@ -99,7 +83,7 @@ def _write_cohort(folder: Path) -> Path:
 
 def _write_patients(folder: Path) -> Path:
     """Write eight preprocessed patients to learn from, and the configuration of a study on them."""
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(RECIPE))
+    write_recipe(folder / "tiny.yaml", iterations=12, validate_every=4)
     rows = ["participant_id"]
     for number in range(1, 9):
         _write_session(folder / "learn", f"sub-{number:02d}", number)
