@@ -56,9 +56,9 @@ card-test: $(VENV)/test.stamp
 # with an undisturbed one; and one run over five hundred tiny sessions, watched
 soak: $(VENV)/test.stamp
 	rm -rf build/soak build/soak-experiment build/long-run
-	python -m tests.long_run build/long-run --sessions 500
-	python -m tests.soak build/soak --moments 50 --seed 0
-	python -m tests.soak build/soak-experiment --of experiment --moments 50 --seed 0
+	python -m tests.soak.long_run build/long-run --sessions 500
+	python -m tests.soak.kills build/soak --moments 50 --seed 0
+	python -m tests.soak.kills build/soak-experiment --of experiment --moments 50 --seed 0
 
 # a minute for each reader of names, sidecars, headers and tables, guided by coverage
 fuzz: $(VENV)/test.stamp

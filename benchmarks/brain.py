@@ -3,8 +3,8 @@
 Three tables, as Markdown. Neither method learnt from any of these images.
 
 - FG6692: a glioma with its skull, four contrasts, each mask beside that of HD-BET, on the native grid of 5.5 mm slices.
-- The stripped cohort: around each brain a head is grown (`gliofill.head`, not the heads that the network learnt
-  from); the truth is where the stripped image was not 0. Lesions: the share of their voxels that the mask keeps.
+- The stripped cohort: around each brain a head is grown (`gliofill.simulation.head`, not the heads that the network was
+  trained on); the truth is where the stripped image was not 0. Lesions: the share of their voxels that the mask keeps.
 - Pictures (``--pictures FOLDER``) of every image with a skull, with the outline of the network's mask, to be looked at.
 """
 
@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gliofill.contrasts import Contrast
-from gliofill.extraction.examples import PAINTINGS, GeneratedImages
 from gliofill.extraction.inference import brain_mask
 from gliofill.extraction.model import EMBEDDED, load_model
 from gliofill.extraction.network import BrainNetwork
-from gliofill.extraction.template import load_template
-from gliofill.head import INTENSITIES, grow_shells
-from gliofill.images import read_image, spacing_mm
+from gliofill.files.nifti import read_image, spacing_mm
+from gliofill.metrics.overlap import dice
 from gliofill.preprocess.brain import as_ants, built_in_template, carry_mask
-from gliofill.quality.alignment import dice
+from gliofill.simulation.head import INTENSITIES, grow_shells
+from gliofill.simulation.heads.stream import PAINTINGS, GeneratedImages
+from gliofill.simulation.heads.template import load_template
 
 Mask = NDArray[np.bool_]
 Image = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Images corrupted on purpose in every way of `gliofill.quality.degrade`, and what the scores say of each."""
+"""Images corrupted in every way of `gliofill.simulation.artefacts.corruptions`, and what the scores say of each."""
 
 import json
 import zlib
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from gliofill.bids.scan import scan_dataset
-from gliofill.images import read_image, spacing_mm
-from gliofill.quality.acquired_grid import Grid, Image, plan_grid
-from gliofill.quality.corruption import line_axes, measure_scores
-from gliofill.quality.degrade import CORRUPTIONS, SEVERITIES
-from gliofill.quality.motion import describe_axes
-from gliofill.quality.tissue import measure_tissue
+from gliofill.files.nifti import read_image, spacing_mm
+from gliofill.quality.acquired.corruption import line_axes, measure_scores
+from gliofill.quality.acquired.motion import describe_axes
+from gliofill.quality.acquired.tissue import measure_tissue
+from gliofill.simulation.artefacts.corruptions import CORRUPTIONS, SEVERITIES
+from gliofill.simulation.artefacts.grid import Grid, Image, plan_grid
 
 #: the score that answers to each corruption
 ANSWERS = {
@@ -56,7 +56,7 @@ class Case:
     phase_axis
         Along which the lines were measured.
     axis_features
-        See `gliofill.quality.motion.describe_axes`.
+        See `gliofill.quality.acquired.motion.describe_axes`.
     """
 
     name: str

@@ -1,10 +1,10 @@
 """How well each corruption is told on real and on generated images; fits the score of motion.
 
-Every image is corrupted in every way of `gliofill.quality.degrade`, mildly to severely, the direction of the phase
+Every image is corrupted in every way of `gliofill.simulation.artefacts.corruptions`, mildly to severely, the phase
 lines drawn at random, and scored before and after. For each corruption two sensitivities are printed: that of the score
 which answers to it, at the threshold that 95 % of the clean images of that kind pass; and that of a verdict, whatever
 its code, at the default thresholds. What is fitted, this threshold and the weights of the score of motion, is fitted
-without the patient who is judged. The weights fitted on all images stand in `gliofill.quality.motion`.
+without the patient who is judged. The weights fitted on all images stand in `gliofill.quality.acquired.motion`.
 
 Air around stripped images is left out to save time. Usage::
 
@@ -24,11 +24,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from corrupted_images import ANSWERS, CLEAN, Case, is_severe_motion, measure_all, plan_jobs
-from gliofill.quality.corruption import SCORES, judge_scores
-from gliofill.quality.degrade import CORRUPTIONS
-from gliofill.quality.measurement import Measurement
-from gliofill.quality.motion import Weights, compare_axes, evidence
-from gliofill.settings import UsabilitySettings
+from gliofill.config.settings import UsabilitySettings
+from gliofill.quality.acquired.corruption import SCORES, judge_scores
+from gliofill.quality.acquired.measurement import Measurement
+from gliofill.quality.acquired.motion import Weights, compare_axes, evidence
+from gliofill.simulation.artefacts.corruptions import CORRUPTIONS
 
 SPECIFICITY = 0.95
 # inverse of the penalty on the weights of motion

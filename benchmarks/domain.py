@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from gliofill.bids import derivatives
-from gliofill.bids.origin import acquired_file, acquired_spacing_mm
 from gliofill.contrasts import Contrast
-from gliofill.images import read_image
-from gliofill.imputation import Source
-from gliofill.learning.appearance import Appearance
-from gliofill.learning.checkpoint import Model, load_model
-from gliofill.learning.domain import Domain
-from gliofill.learning.framing import Scale
-from gliofill.learning.volumes import find_cases
+from gliofill.derivatives import paths
+from gliofill.derivatives.acquired import acquired_file, acquired_spacing_mm
+from gliofill.files.nifti import read_image
+from gliofill.learning.models.appearance import Appearance
+from gliofill.learning.models.domain import Domain
+from gliofill.learning.models.folder import Model, load_model
+from gliofill.learning.volumes.cases import find_cases
+from gliofill.learning.volumes.framing import Scale
 from gliofill.preprocess.rigid import read_matrix
+from gliofill.synthesis.volume import Source
 
 Change = Callable[[Source], Source]
 
@@ -100,12 +100,12 @@ CHANGES: dict[str, Change] = {
 
 def unstripped(root: Path, folder: str, contrast: Contrast) -> Source | None:
     """Return the acquired image on the template grid, all that is not black as its brain; None if it is stripped."""
-    raw = acquired_file(root, derivatives.preprocessed(folder, contrast))
+    raw = acquired_file(root, paths.preprocessed(folder, contrast))
     if raw is None:
         return None
     data, affine = read_image(raw)
-    template, template_affine = read_image(root / derivatives.brain_mask(folder))
-    to_native = np.linalg.inv(affine) @ read_matrix(root / derivatives.transform(folder, contrast)) @ template_affine
+    template, template_affine = read_image(root / paths.brain_mask(folder))
+    to_native = np.linalg.inv(affine) @ read_matrix(root / paths.transform(folder, contrast)) @ template_affine
     moved = ndimage.affine_transform(data, to_native[:3, :3], to_native[:3, 3], template.shape, order=1)
     head = moved > 0.02 * np.percentile(moved, 99)
     return Source(moved, head, template_affine) if head.sum() > SKULL * (template > 0).sum() else None
@@ -121,9 +121,9 @@ def images(root: Path, labels: list[str], contrast: Contrast) -> Iterator[tuple[
     """Yield folder, source and acquired spacing of every session that has a contrast."""
     for mask in sorted(root.glob("sub-*/**/anat/*_desc-brain_mask.nii.gz")):
         folder = mask.parent.parent.relative_to(root).as_posix()
-        image = root / derivatives.preprocessed(folder, contrast)
+        image = root / paths.preprocessed(folder, contrast)
         if folder.split("/")[0].removeprefix("sub-") in labels and image.is_file():
-            name = derivatives.preprocessed(folder, contrast)
+            name = paths.preprocessed(folder, contrast)
             yield folder, Source.read(image, mask), acquired_spacing_mm(root, name)
 
 
@@ -134,7 +134,7 @@ def leave_one_out(model: Model, roots: list[Path]) -> Iterator[tuple[str, list[s
         for case in find_cases(root, model.task):
             if case.folder in model.training.sessions:
                 source = Source.read(case.source, case.brain)
-                name = derivatives.preprocessed(case.folder, model.task.source)
+                name = paths.preprocessed(case.folder, model.task.source)
                 spacing = acquired_spacing_mm(root, name)
                 measured.append(
                     (case.folder, Appearance.of(source.data, source.brain, source.affine, acquired_mm=spacing))

@@ -1,10 +1,10 @@
 """How often swapped contrasts are found, and how often right ones are doubted, on preprocessed sessions.
 
-In every session, every pair of contrasts exchanges its labels; then `gliofill.quality.identity` says what it sees. A
-swap counts as found if both images of the pair get the verdict. Each swap is tried with all contrasts of the session
-there, and with the two alone. The boundaries were set by hand between the kinds of images; to show that they do not
-hang on single patients, each is also put in the middle of the gap between the kinds without one patient, who is then
-judged. Usage::
+In every session, every pair of contrasts exchanges its labels; then `gliofill.quality.preprocessed.identity` says what
+it sees. A swap counts as found if both images of the pair get the verdict. Each swap is tried with all contrasts of the
+session there, and with the two alone. The boundaries were set by hand between the kinds of images; to show that they do
+not hang on single patients, each is also put in the middle of the gap between the kinds without one patient, who is
+then judged. Usage::
 
     python benchmarks/identity.py OUTPUT_DIR [OUTPUT_DIR ...]
 """
@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
-from gliofill.head import tissue_probabilities
-from gliofill.images import read_image
-from gliofill.quality.identity import FLUID, GREY, GREY_GUIDED, Look, identify
-from gliofill.quality.identity_measures import TissueMaps
+from gliofill.derivatives import paths
+from gliofill.files.nifti import read_image
+from gliofill.quality.preprocessed.identity import FLUID, GREY, GREY_GUIDED, Look, identify
+from gliofill.quality.preprocessed.identity_measures import TissueMaps
+from gliofill.template import grey_matter_map, template_brain, white_matter_map
 
 Images = Mapping[Contrast, NDArray[np.float32]]
 
@@ -42,10 +42,10 @@ def read_sessions(output_dir: Path) -> Iterator[Subject]:
     """Read the sessions of an output folder, one at a time."""
     for file in sorted(output_dir.glob("sub-*/**/*_desc-contrasts_qc.json")):
         folder = file.parent.parent.relative_to(output_dir).as_posix()
-        paths = {contrast: output_dir / derivatives.preprocessed(folder, contrast) for contrast in Contrast}
+        paths = {contrast: output_dir / paths.preprocessed(folder, contrast) for contrast in Contrast}
         images = {contrast: read_image(path)[0] for contrast, path in paths.items() if path.is_file()}
         if images:
-            brain = read_image(output_dir / derivatives.brain_mask(folder))[0] > 0.5
+            brain = read_image(output_dir / paths.brain_mask(folder))[0] > 0.5
             yield Subject(f"{output_dir.name}/{folder}", images, brain)
 
 
@@ -138,7 +138,7 @@ def main() -> None:
     """Judge the sessions of all folders together, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output_dirs", nargs="+", type=Path, metavar="OUTPUT_DIR", help="derivatives of gliofill")
-    tally = Tally(TissueMaps.from_probabilities(*tissue_probabilities()))
+    tally = Tally(TissueMaps.from_probabilities(white_matter_map(), grey_matter_map(), template_brain()))
     for output_dir in parser.parse_args().output_dirs:
         for subject in read_sessions(output_dir):
             tally.add(subject)

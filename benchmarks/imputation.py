@@ -21,19 +21,20 @@ from pathlib import Path
 import numpy as np
 from nilearn.datasets import load_mni152_template
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, write_coverage
+from gliofill.cohort.coverage import Row, write_coverage
+from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast
-from gliofill.images import write_image, write_json
-from gliofill.settings import ImputeSettings
+from gliofill.derivatives import paths
+from gliofill.files.atomic import write_json
+from gliofill.files.nifti import write_image
 
 #: the verb on a machine whose processor passes for a card, and with a network that costs nothing
 ANY_DEVICE = "from gliofill.verbs import cohort; cohort._has_card = lambda device: True; "
 INSTANT = (
-    "import gliofill.imputation as i, numpy as n; from gliofill.learning.inference import Prediction; "
+    "import gliofill.synthesis.volume as i, numpy as n; from gliofill.learning.networks.inference import Prediction; "
     "i.predict_slices = lambda networks, s, **_: Prediction((1 - s).astype('f4'), n.zeros(s.shape, 'f4')); "
 )
-MAIN = "import sys; from gliofill.cli import main; sys.exit(main())"
+MAIN = "import sys; from gliofill.cli.main import main; sys.exit(main())"
 
 
 def make_cohort(output: Path, sessions: int) -> None:
@@ -42,18 +43,18 @@ def make_cohort(output: Path, sessions: int) -> None:
     brain = template.get_fdata(dtype=np.float32)
     source = np.where(brain > 0.1, 1000 - 600 * brain / brain.max() + np.random.default_rng(0).random(brain.shape), 0)
     first, rows = "sub-00", []
-    write_image(output / derivatives.preprocessed(first, Contrast.T2W), source, template.affine)
-    write_image(output / derivatives.brain_mask(first), brain > 0.1, template.affine, dtype="uint8")
+    write_image(output / paths.preprocessed(first, Contrast.T2W), source, template.affine)
+    write_image(output / paths.brain_mask(first), brain > 0.1, template.affine, dtype="uint8")
     state = {"status": "ok", "reason": "", "verdicts": []}
     for number in range(sessions):
         session = f"sub-{number:02d}"
         rows.append(Row(session, "n/a", "T2w", "ok", "use", reason="acquired", file=f"{session}_T2w.nii.gz"))
         rows.append(Row(session, "n/a", "FLAIR", "missing", "impute", "T2w", reason="no such image in the dataset"))
-        write_json(output / derivatives.session_qc(session), {"Session": session, "Contrasts": {"T2w": state}})
-        for name in (derivatives.preprocessed(session, Contrast.T2W), derivatives.brain_mask(session)):
+        write_json(output / paths.session_qc(session), {"Session": session, "Contrasts": {"T2w": state}})
+        for name in (paths.preprocessed(session, Contrast.T2W), paths.brain_mask(session)):
             if session != first:
                 os.link(output / name.replace(session, first), output / name)
-    write_coverage(output / derivatives.COVERAGE, rows)
+    write_coverage(output / paths.COVERAGE, rows)
 
 
 def run_jobs(output: Path, batch: int, code: str, words: list[str]) -> list[tuple[float, float]]:
@@ -80,8 +81,8 @@ def run_jobs(output: Path, batch: int, code: str, words: list[str]) -> list[tupl
         found.append((time.perf_counter() - start, cpu))
     for number in range(batch):
         session = f"sub-{number:02d}"
-        assert (output / derivatives.imputed(session, Contrast.FLAIR)).is_file()
-        (output / derivatives.imputed_qc(session, Contrast.FLAIR)).unlink()
+        assert (output / paths.imputed(session, Contrast.FLAIR)).is_file()
+        (output / paths.imputed_qc(session, Contrast.FLAIR)).unlink()
     return found
 
 

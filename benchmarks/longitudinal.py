@@ -17,9 +17,9 @@ import numpy as np
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
-from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
-from gliofill.images import read_image
+from gliofill.derivatives import paths
+from gliofill.files.nifti import read_image
 from gliofill.preprocess.rigid import read_matrix
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         )
         for other in others:
             for contrast in arguments.contrasts:
-                if all((output / derivatives.preprocessed(folder, contrast)).is_file() for folder in (first, other)):
+                if all((output / paths.preprocessed(folder, contrast)).is_file() for folder in (first, other)):
                     numbers = compare(output, first, other, contrast)
                     line = " | ".join(f"{number:.3f}" for number in numbers)
                     print(f"{output.name}, {other}: {contrast} | {line}", flush=True)
@@ -48,8 +48,8 @@ def main() -> None:
 
 def compare(output: Path, first: str, other: str, contrast: Contrast) -> tuple[float, ...]:
     """Return mean and largest distance in millimetres, correlation, and mean absolute difference."""
-    files = [str(output / derivatives.preprocessed(folder, contrast)) for folder in (first, other)]
-    mask, affine = read_image(output / derivatives.brain_mask(first))
+    files = [str(output / paths.preprocessed(folder, contrast)) for folder in (first, other)]
+    mask, affine = read_image(output / paths.brain_mask(first))
     result = ants.registration(*map(ants.image_read, files), "Rigid")
     points = apply_affine(affine, np.argwhere(mask > 0)[::7])
     moved = apply_affine(read_matrix(result["fwdtransforms"][0]), points) - points
@@ -68,8 +68,8 @@ def scaled(
     output: Path, first: str, other: str, contrast: Contrast
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
     """Return both images in standard deviations from their mean in the brain that they share, and that brain."""
-    brain = np.logical_and(*(read_image(output / derivatives.brain_mask(folder))[0] > 0 for folder in (first, other)))
-    images = [read_image(output / derivatives.preprocessed(folder, contrast))[0] for folder in (first, other)]
+    brain = np.logical_and(*(read_image(output / paths.brain_mask(folder))[0] > 0 for folder in (first, other)))
+    images = [read_image(output / paths.preprocessed(folder, contrast))[0] for folder in (first, other)]
     return [np.where(brain, (i - i[brain].mean()) / i[brain].std(), 0) for i in images], brain
 
 

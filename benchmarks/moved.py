@@ -12,8 +12,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from gliofill.contrasts import Contrast
-from gliofill.patient import make_patient, scan_patient
 from gliofill.preprocess.brain import as_ants
+from gliofill.simulation.phantom.patient import make_patient, scan_patient
 
 Matrix = NDArray[np.float64]
 Volume = NDArray[np.float32]

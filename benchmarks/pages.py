@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, write_coverage
+from gliofill.cohort.coverage import Row, write_coverage
 from gliofill.contrasts import Contrast
-from gliofill.report.cohort_page import write_cohort_page
+from gliofill.derivatives import paths
+from gliofill.report.pages.cohort import write_cohort_page
 
 LAUNCH = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 REASON = "mutual information fell during registration and the head overlaps that of the reference by less than it did"
@@ -35,15 +35,15 @@ def generate_cohort(output_dir: Path, sessions: int, seed: int = 0) -> None:
                 source = "T2w" if contrast is Contrast.FLAIR else "T1post"
                 rows.append(Row(participant, session, contrast, "missing", "impute", source, "no such image"))
                 record = {"status": "ok", "reason": "no such image", "source": source, "Model": f"{source}-model"}
-                _write(output_dir / derivatives.imputed_qc(folder, contrast), record)
+                _write(output_dir / paths.imputed_qc(folder, contrast), record)
             else:
                 rows.append(Row(participant, session, contrast, "ok", "use", reason="acquired", file=f"{folder}.nii"))
         contrasts = {str(c): _entry(generator) for c in Contrast if c is not missing}
         manifest = {"Session": folder, "Reference": "T1post", "Contrasts": contrasts, "TemplateAlignment": {}}
         manifest["BrainMask"] = {"method": "template", "volume_mL": round(float(generator.normal(1450, 120)), 1)}
-        _write(output_dir / derivatives.session_qc(folder), manifest)
-        (output_dir / derivatives.session_page(folder)).touch()
-    write_coverage(output_dir / derivatives.COVERAGE, rows)
+        _write(output_dir / paths.session_qc(folder), manifest)
+        (output_dir / paths.session_page(folder)).touch()
+    write_coverage(output_dir / paths.COVERAGE, rows)
 
 
 def _entry(generator: np.random.Generator) -> dict:

@@ -29,11 +29,11 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
-from gliofill.head import built_in_head, render
-from gliofill.images import write_image
-from gliofill.quality.alignment import mutual_information
+from gliofill.derivatives import paths
+from gliofill.files.nifti import write_image
+from gliofill.metrics.overlap import mutual_information
+from gliofill.simulation.head import built_in_head, render
 from moved import draw_motion, read, scan_anew, sessions
 
 
@@ -98,7 +98,7 @@ def ours(given: Input, folder: Path, threads: int) -> tuple[dict[str, float], di
     table = ["gliofill", "coverage", str(given.bids), str(folder)]
     subprocess.run(table, check=True, stdout=subprocess.DEVNULL)
     cost = timed(preprocess(given, folder, threads), threads, folder)
-    return cost, {c: folder / derivatives.preprocessed(given.session, c) for c in Contrast}
+    return cost, {c: folder / paths.preprocessed(given.session, c) for c in Contrast}
 
 
 def peer(given: Input, python: str, folder: Path, threads: int) -> tuple[dict[str, float], dict[Contrast, Path]]:

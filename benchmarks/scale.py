@@ -26,13 +26,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import read_coverage
-from gliofill.bids.worklist import read_worklist
+from gliofill.cohort.coverage import read_coverage
+from gliofill.cohort.worklist import read_worklist
+from gliofill.derivatives import paths
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from tests.stand_in import leave_records  # noqa: E402
+from tests.support.stand_in import leave_records  # noqa: E402
 
 CORES = "2"
 ANY_IMAGE = {
@@ -146,7 +146,7 @@ class Cohort:
 
     def fabricate(self) -> dict[str, Measurement]:
         """Write what a finished run leaves, Snakemake's own notes included, and measure the verbs over the cohort."""
-        table = read_coverage(self.output / derivatives.COVERAGE)
+        table = read_coverage(self.output / paths.COVERAGE)
         for folder, group in groupby(table, key=lambda row: row.folder):
             rows = list(group)
             leave_records(self.output, "preprocess", folder, rows=rows)
@@ -162,7 +162,7 @@ class Cohort:
     def bare(self) -> dict[str, Measurement]:
         """Measure Snakemake on a workflow that has the cohort's jobs and nothing else."""
         (self.folder / "BareSnakefile").write_text(BARE)
-        work = read_worklist(self.output / derivatives.COVERAGE)
+        work = read_worklist(self.output / paths.COVERAGE)
         lines = [
             f"{folder} {','.join(f'raw/{image}' for image in images)} {','.join(work.fillings.get(folder, ())) or '-'}"
             for folder, images in work.images.items()
@@ -231,7 +231,7 @@ def measure_cohort(folder: Path, sessions: int, show: Callable[[str], None]) -> 
     note("scan", cohort.gliofill("scan", raw))
     for step in ("coverage", "coverage again"):
         note(step, cohort.gliofill("coverage", raw, output, "--threads", CORES, "--settings", json.dumps(ANY_IMAGE)))
-    cohort.snakemake(derivatives.COVERAGE, "--force")
+    cohort.snakemake(paths.COVERAGE, "--force")
     note("dry run", cohort.snakemake("--dry-run", "--quiet", "all"))
     for step, result in cohort.fabricate().items():
         note(step, result)
@@ -240,7 +240,7 @@ def measure_cohort(folder: Path, sessions: int, show: Callable[[str], None]) -> 
         note(step, result)
     make_session(cohort.raw, sessions, folder / "image.nii.gz")
     note("one more", cohort.snakemake())
-    assert (cohort.output / derivatives.montage(f"sub-{sessions:05d}")).is_file()
+    assert (cohort.output / paths.montage(f"sub-{sessions:05d}")).is_file()
     (folder / "Snakefile").write_text(EMPTY)
     target = "preprocess:folder=sub-00000,prefix=sub-00000"
     note("job", cohort.job(ROOT / "Snakefile", target, "--configfile", str(folder / "config.json")))

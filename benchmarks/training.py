@@ -21,20 +21,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from gliofill.configuration import recipe_file
+from gliofill.config.parsing import recipe_file
+from gliofill.config.recipe import Recipe, load_recipe
 from gliofill.contrasts import TASKS, find_task
-from gliofill.learning.batches import SliceSource
-from gliofill.learning.discriminator import Discriminator
-from gliofill.learning.framing import CROP_MINIMUM, Crop, Scale
-from gliofill.learning.generator import Generator
-from gliofill.learning.heap import keep_freed_memory
-from gliofill.learning.inference import has_fast_bf16, select_device
-from gliofill.learning.losses import adversarial_loss, discriminator_loss, l1_loss, lesion_loss
-from gliofill.learning.normalisation import InstanceNorm
-from gliofill.learning.recipe import Recipe, load_recipe
-from gliofill.learning.state import TrainingState
-from gliofill.learning.training import step
-from gliofill.learning.volumes import Case, Volume
+from gliofill.learning.networks.discriminator import Discriminator
+from gliofill.learning.networks.generator import Generator
+from gliofill.learning.networks.heap import keep_freed_memory
+from gliofill.learning.networks.inference import has_fast_bf16, select_device
+from gliofill.learning.networks.normalisation import InstanceNorm
+from gliofill.learning.training.batches import SliceSource
+from gliofill.learning.training.loop import step
+from gliofill.learning.training.losses import adversarial_loss, discriminator_loss, l1_loss, lesion_loss
+from gliofill.learning.training.state import TrainingState
+from gliofill.learning.volumes.cases import Case, Volume
+from gliofill.learning.volumes.framing import CROP_MINIMUM, Crop, Scale
 
 SLICES = 140
 

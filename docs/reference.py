@@ -11,10 +11,10 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from gliofill.app_options import make_parser
-from gliofill.cli import make_verb_parser
-from gliofill.configuration import config_schema, share_folder
-from gliofill.learning.recipe import CHOICES, RANGES, Recipe
+from gliofill.cli.app_options import make_parser
+from gliofill.cli.main import make_verb_parser
+from gliofill.config.parsing import config_schema, share_folder
+from gliofill.config.recipe import CHOICES, RANGES, Recipe
 
 DECISIONS = Path(__file__).parent / "decisions"
 

@@ -13,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+#: fixtures that tests of several packages use
+pytest_plugins = ("tests.support.sessions", "tests.support.heads")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 #: program that runs gliofill and writes to a file, its first word, the largest memory of its processes, in kilobytes; a

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from gliofill.bids.dataset import Scan
 from gliofill.bids.names import parse_name
 from gliofill.bids.ranking import explain_choice, rank
 from gliofill.contrasts import Contrast
-from gliofill.dataset import Scan
 
 
 def scan_of(filename, contrast=Contrast.T1W, **metadata):

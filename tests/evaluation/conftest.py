@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofill.learning.framing import Crop, Scale
-from gliofill.learning.volumes import Case, Volume
+from gliofill.learning.volumes.cases import Case, Volume
+from gliofill.learning.volumes.framing import Crop, Scale
 
 SHAPE = (6, 16, 20)
 

@@ -9,22 +9,22 @@ import pandas as pd
 import pytest
 import torch
 
-from gliofill.bids import derivatives
+from gliofill.config.recipe import Recipe
 from gliofill.contrasts import TASKS
+from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
+from gliofill.evaluation.baselines import FLOORS
 from gliofill.evaluation.experiment import evaluate
-from gliofill.evaluation.floors import FLOORS
 from gliofill.evaluation.panels import Panel, write_panels
 from gliofill.evaluation.scoring import Predicted
 from gliofill.evaluation.tables import read_table
-from gliofill.images import write_image
-from gliofill.learning.calibration import Calibration
-from gliofill.learning.checkpoint import TrainingData, save_model, write_metadata
-from gliofill.learning.framing import Scale
-from gliofill.learning.generator import Generator
-from gliofill.learning.recipe import Recipe
-from gliofill.learning.volumes import Volume
-from gliofill.quality.similarity import LinearMapping
+from gliofill.files.nifti import write_image
+from gliofill.learning.models.calibration import Calibration
+from gliofill.learning.models.folder import TrainingData, save_model, write_metadata
+from gliofill.learning.networks.generator import Generator
+from gliofill.learning.volumes.cases import Volume
+from gliofill.learning.volumes.framing import Scale
+from gliofill.metrics.similarity import LinearMapping
 
 TASK = TASKS[0]
 SESSIONS = ("sub-01", "sub-02", "sub-03/ses-1", "sub-03/ses-2", "sub-04")
@@ -39,9 +39,9 @@ def write_session(root: Path, folder: str, seed: int) -> None:
     lesion = np.zeros(brain.shape)
     lesion[5:9, 5:9, 2:4] = 2
     for contrast, data in ((TASK.source, source), (TASK.target, 1000 - 3 * source)):
-        write_image(root / derivatives.preprocessed(folder, contrast), data * brain, np.eye(4))
-    write_image(root / derivatives.brain_mask(folder), brain, np.eye(4), dtype="uint8")
-    write_image(root / derivatives.lesion(folder), lesion, np.eye(4), dtype="uint8")
+        write_image(root / paths.preprocessed(folder, contrast), data * brain, np.eye(4))
+    write_image(root / paths.brain_mask(folder), brain, np.eye(4), dtype="uint8")
+    write_image(root / paths.lesion(folder), lesion, np.eye(4), dtype="uint8")
 
 
 def write_model(folder: Path, trained_on: Sequence[str], *, seed: int, crop: tuple[int, int] = (32, 32)) -> None:
@@ -148,7 +148,7 @@ def test_a_model_that_may_not_be_tested_is_refused(
 
 
 def test_a_session_that_cannot_be_read_does_not_stop_the_others(root: Path) -> None:
-    bad = root / "derivatives" / derivatives.preprocessed("sub-03/ses-2", TASK.target)
+    bad = root / "derivatives" / paths.preprocessed("sub-03/ses-2", TASK.target)
     bad.write_bytes(b"damaged")
     lines: list[str] = []
     out = run(root, log=lines.append)
@@ -161,7 +161,7 @@ def test_a_session_that_cannot_be_read_does_not_stop_the_others(root: Path) -> N
 
 def test_without_any_readable_session_nothing_is_written(root: Path) -> None:
     for folder in SESSIONS[2:]:
-        (root / "derivatives" / derivatives.preprocessed(folder, TASK.target)).write_bytes(b"damaged")
+        (root / "derivatives" / paths.preprocessed(folder, TASK.target)).write_bytes(b"damaged")
     with pytest.raises(GliofillError, match="no session could be evaluated"):
         run(root)
     assert not (root / "evaluation").exists()
@@ -187,7 +187,7 @@ def test_wrong_input_is_told_before_anything_is_computed(root: Path) -> None:
 
 
 def test_a_participant_without_the_contrasts_is_named(root: Path) -> None:
-    (root / "derivatives" / derivatives.preprocessed("sub-04", TASK.target)).unlink()
+    (root / "derivatives" / paths.preprocessed("sub-04", TASK.target)).unlink()
     lines: list[str] = []
     run(root, log=lines.append)
     assert "T2w-to-FLAIR fold 1: no complete session, not tested: 04" in lines

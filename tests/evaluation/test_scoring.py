@@ -9,9 +9,9 @@ import pytest
 from gliofill.evaluation import scoring
 from gliofill.evaluation.reliability import measure_reliability
 from gliofill.evaluation.scoring import Predicted, Score, score_session
-from gliofill.images import write_image
-from gliofill.learning.volumes import Volume
-from gliofill.quality.similarity import brain_ssim
+from gliofill.files.nifti import write_image
+from gliofill.learning.volumes.cases import Volume
+from gliofill.metrics.similarity import brain_ssim
 
 MakeVolume = Callable[..., Volume]
 

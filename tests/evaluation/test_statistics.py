@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.reliability import Reliability, calibration_frame
 from gliofill.evaluation.statistics import compare, holm, mean_interval, method_pairs, signed_rank, summarise
-from gliofill.learning.patients import Patient
+from gliofill.learning.training.patients import Patient
 
 GRADES = ("high", "high", "low", "n/a", "low", "high", "high")
 PATIENTS = [Patient((f"{number:02}",), (grade,)) for number, grade in enumerate(GRADES, 1)]

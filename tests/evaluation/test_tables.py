@@ -10,7 +10,7 @@ from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS, Better
 from gliofill.evaluation.scoring import Score, method_order
 from gliofill.evaluation.tables import COLUMNS, COMPARISONS_TABLE, METRICS_TABLE, metrics_frame, read_table, write_table
-from gliofill.learning.patients import Patient
+from gliofill.learning.training.patients import Patient
 
 NUMBERS = dict.fromkeys(METRICS, 0.5)
 

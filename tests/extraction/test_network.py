@@ -8,7 +8,7 @@ import torch
 from gliofill.errors import GliofillError
 from gliofill.extraction.model import METADATA, WEIGHTS, load_model, model_id, save_model
 from gliofill.extraction.network import BrainNetwork, distance_loss, fold, unfold
-from gliofill.images import read_json, write_json
+from gliofill.files.atomic import read_json, write_json
 
 
 def test_folding_is_undone_and_keeps_neighbours_together():

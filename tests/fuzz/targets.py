@@ -14,19 +14,19 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from gliofill.bids.decisions import read_decisions
 from gliofill.bids.filters import read_filters
 from gliofill.bids.gadolinium import judge_gadolinium
 from gliofill.bids.names import natural, parse_name
 from gliofill.bids.sidecars import read_sidecar
+from gliofill.cli.arguments import read_filter
+from gliofill.cohort.decisions import read_decisions
+from gliofill.config.settings import UsabilitySettings
 from gliofill.errors import GliofillError
-from gliofill.images import read_json
-from gliofill.learning.patients import read_participants
-from gliofill.learning.split import read_split
-from gliofill.options import read_filter
-from gliofill.quality.measurement import Measurement
-from gliofill.quality.usability import header_problem, judge, measure
-from gliofill.settings import UsabilitySettings
+from gliofill.files.atomic import read_json
+from gliofill.learning.training.patients import read_participants
+from gliofill.learning.training.split import read_split
+from gliofill.quality.acquired.measurement import Measurement
+from gliofill.quality.acquired.usability import header_problem, judge, measure
 
 # as the command line does: it tells what it mends
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
@@ -100,7 +100,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def seeds() -> dict[str, list[bytes]]:
     """Return well-formed and damaged input for each target, to begin with."""
-    from tests.damaged_inputs import EVIL, PLAIN
+    from tests.support.damaged_inputs import EVIL, PLAIN
 
     table = "participant\tsession\tcontrast\tuse\treason\nsub-01\tses-1\tFLAIR\tno\tmotion\n"
     wanted = {"T1w": {"acquisition": ["x", None], "run": 2, "ceagent": "*"}}

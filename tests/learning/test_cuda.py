@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.learning.test_training import interrupted, silent
+from tests.learning.training.test_loop import interrupted, silent
 from torch import nn
 
+from gliofill.config.recipe import Recipe
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
-from gliofill.images import sha256
-from gliofill.learning import batches
-from gliofill.learning.batches import SliceSource
-from gliofill.learning.brain import STATE, BrainRecipe, train_brain
-from gliofill.learning.generator import Generator
-from gliofill.learning.inference import predict_slices, select_device
-from gliofill.learning.normalisation import InstanceNorm
-from gliofill.learning.recipe import Recipe
-from gliofill.learning.training import train
-from gliofill.learning.volumes import Case, load_case
+from gliofill.extraction.training import STATE, BrainRecipe, train_brain
+from gliofill.files.atomic import sha256
+from gliofill.learning.networks.generator import Generator
+from gliofill.learning.networks.inference import predict_slices, select_device
+from gliofill.learning.networks.normalisation import InstanceNorm
+from gliofill.learning.training import batches
+from gliofill.learning.training.batches import SliceSource
+from gliofill.learning.training.loop import train
+from gliofill.learning.volumes.cases import Case, load_case
 
 pytestmark = [pytest.mark.card, pytest.mark.usefixtures("small_crop")]
 

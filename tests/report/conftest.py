@@ -11,16 +11,17 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from scipy.ndimage import gaussian_filter
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, write_coverage
-from gliofill.bids.description import write_description
+from gliofill.cohort.coverage import Row, write_coverage
 from gliofill.contrasts import Contrast
-from gliofill.images import write_image, write_json, write_text
+from gliofill.derivatives import paths
+from gliofill.derivatives.description import write_description
+from gliofill.files.atomic import write_json, write_text
+from gliofill.files.nifti import write_image
 from gliofill.preprocess.rigid import write_matrix
-from gliofill.report.cohort_page import write_cohort_page
-from gliofill.report.session_page import write_session_page
-from gliofill.report.summary import summarise
-from gliofill.report.upkeep import outdated_pages, write_pages
+from gliofill.report.pages.cohort import write_cohort_page
+from gliofill.report.pages.session import write_session_page
+from gliofill.report.pages.upkeep import outdated_pages, write_pages
+from gliofill.report.status.summary import summarise
 
 # the suite runs in several processes, often on a busy machine
 expect.set_options(timeout=30_000)
@@ -72,7 +73,7 @@ def make_tree(folder: Path) -> Tree:
     _partly_failed(made)
     _broken_off(made)
     _unusable(made)
-    write_coverage(made.output / derivatives.COVERAGE, made.rows)
+    write_coverage(made.output / paths.COVERAGE, made.rows)
     summarise(made.output).write(made.output)
     for session in ("sub-01", "sub-02", "sub-03/ses-a", "sub-05"):
         write_session_page(made.output, session)
@@ -91,14 +92,14 @@ def _imputed(tree: Tree) -> None:
     entries = {str(c): _acquire(tree, "sub-02", c) for c in Contrast if c is not Contrast.FLAIR}
     _manifest(tree, "sub-02", entries, with_lesion=True)
     tree.rows.append(Row("sub-02", "n/a", "FLAIR", "missing", "impute", "T2w", "no such image in the dataset"))
-    name, widths = (f("sub-02", Contrast.FLAIR) for f in (derivatives.imputed, derivatives.uncertainty))
+    name, widths = (f("sub-02", Contrast.FLAIR) for f in (paths.imputed, paths.uncertainty))
     write_image(tree.output / name, tissue(9), AFFINE)
     write_image(tree.output / widths, tissue(10) / 5, AFFINE)
     write_json(
-        tree.output / derivatives.sidecar(name),
+        tree.output / paths.sidecar(name),
         {"Synthetic": True, "SynthesisMethod": {"ModelID": "mine-1", "WeightsSHA256": "ab" * 32}},
     )
-    write_json(tree.output / derivatives.sidecar(widths), {"Description": "half-width of an interval"})
+    write_json(tree.output / paths.sidecar(widths), {"Description": "half-width of an interval"})
     record = {"status": "ok", "reason": "no such image in the dataset", "source": "T2w", "source_state": "ok"}
     record |= {"Model": "mine-1", "GliofillVersion": "0.1.0", "demonstration": False, "files": {name: "cd" * 32}}
     record["TrainingDataAttribution"] = ["Scans of Somewhere, CC BY 4.0"]
@@ -106,7 +107,7 @@ def _imputed(tree: Tree) -> None:
         "problems": [f"voxels of 5 mm {HOSTILE}"],
         "scores": {"spacing_mm": {"value": 5.0, "low": 0.9, "high": 3.3}},
     }
-    write_json(tree.output / derivatives.imputed_qc("sub-02", Contrast.FLAIR), record)
+    write_json(tree.output / paths.imputed_qc("sub-02", Contrast.FLAIR), record)
 
 
 def _partly_failed(tree: Tree) -> None:
@@ -150,30 +151,30 @@ def _acquire(tree: Tree, session: str, contrast: Contrast, *, publish: bool = Tr
     tree.rows.append(Row(participant, visit or "n/a", str(contrast), "ok", "use", reason="acquired", file=name))
     if not publish:
         return {}
-    write_image(tree.output / derivatives.preprocessed(session, contrast), tissue(seed), AFFINE)
+    write_image(tree.output / paths.preprocessed(session, contrast), tissue(seed), AFFINE)
     write_json(
-        tree.output / derivatives.sidecar(derivatives.preprocessed(session, contrast)),
+        tree.output / paths.sidecar(paths.preprocessed(session, contrast)),
         {"Description": "Acquired: bias-corrected (N4), aligned"},
     )
     matrix = np.eye(4)
     matrix[:3, 3] = SHIFT_MM
-    write_matrix(tree.output / derivatives.transform(session, contrast), matrix)
+    write_matrix(tree.output / paths.transform(session, contrast), matrix)
     scores = {"mutual_information": 0.5 + 0.05 * seed, "head_overlap": 0.95, "brain_in_field": 1.0}
     attempt = {"start": "centre of mass", "before": {"mutual_information": 0.1}, "after": scores, "problem": ""}
-    files = {derivatives.preprocessed(session, contrast): "ef" * 32}
+    files = {paths.preprocessed(session, contrast): "ef" * 32}
     entry = {"status": "ok", "reason": "", "source": f"bids:raw:{name}", "files": files}
     registration = {"problem": "", "best": 0, "attempts": [attempt]}
     return entry if contrast is Contrast.T1POST else entry | {"registration": registration}
 
 
 def _manifest(tree: Tree, session: str, entries: Mapping[str, dict], *, with_lesion: bool = False) -> None:
-    write_image(tree.output / derivatives.brain_mask(session), brain(), AFFINE, dtype="uint8")
+    write_image(tree.output / paths.brain_mask(session), brain(), AFFINE, dtype="uint8")
     if with_lesion:
-        write_image(tree.output / derivatives.lesion(session), lesion(), AFFINE, dtype="uint8")
+        write_image(tree.output / paths.lesion(session), lesion(), AFFINE, dtype="uint8")
     manifest = {"Session": session, "GliofillVersion": "0.1.0", "Reference": "T1post", "Contrasts": dict(entries)}
     manifest |= {"BiasCorrection": True, "Settings": {"brain_mask": "template"}}
     manifest["BrainMask"] = {"method": "template", "volume_mL": 1400.5, "files": {}}
-    write_json(tree.output / derivatives.session_qc(session), manifest)
+    write_json(tree.output / paths.session_qc(session), manifest)
 
 
 def _log(tree: Tree, name: str, text: str) -> None:

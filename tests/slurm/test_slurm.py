@@ -15,12 +15,13 @@ import pytest
 import yaml
 from nilearn.datasets import load_mni152_template
 from tests.conftest import ROOT, run_gliofill
-from tests.learning.conftest import TASK, _write_session
 from tests.slurm.cluster import Cluster, Head, Job, do_once, processes, running_cluster, table
-from tests.small_experiment import write_recipe
+from tests.support.sessions import TASK, write_session
+from tests.support.small_experiment import write_recipe
 
-from gliofill.bids import derivatives
-from gliofill.images import write_image, write_text
+from gliofill.derivatives import paths
+from gliofill.files.atomic import write_text
+from gliofill.files.nifti import write_image
 
 pytestmark = pytest.mark.slurm
 
@@ -86,7 +87,7 @@ def _write_patients(folder: Path) -> Path:
     write_recipe(folder / "tiny.yaml", iterations=12, validate_every=4)
     rows = ["participant_id"]
     for number in range(1, 9):
-        _write_session(folder / "learn", f"sub-{number:02d}", number)
+        write_session(folder / "learn", f"sub-{number:02d}", number)
         (folder / "names" / f"sub-{number:02d}").mkdir(parents=True)
         rows.append(f"sub-{number:02d}")
     (folder / "names" / "participants.tsv").write_text("\n".join(rows) + "\n")
@@ -175,7 +176,7 @@ def _disturb(story: Story) -> None:
         call("scontrol", "suspend", _preprocessing(story, "sub-03")[1].number)
         # the tables of a run that has not ended must not make a later one believe that all is done
         run_gliofill("status", "--write", str(story.cohort))
-        story.failures = (story.cohort / derivatives.FAILURES).read_text()
+        story.failures = (story.cohort / paths.FAILURES).read_text()
 
     do_once(
         {
@@ -205,7 +206,7 @@ def _kill_head(story: Story) -> None:
     """Take the login node away, and tidy up by hand as the guide says."""
     story.first.kill()
     done = [session for session in SESSIONS if _is_known_to_be_done(story.first, session)]
-    records = [story.cohort / derivatives.session_qc(session) for session in done]
+    records = [story.cohort / paths.session_qc(session) for session in done]
     story.finished_before = {record: record.stat().st_mtime_ns for record in records}
     story.exit_codes["tuning"] = story.tuning.wait()
     story.cluster.cancel_all()
@@ -220,9 +221,9 @@ def test_run_completes_although_jobs_were_cancelled_and_killed_and_the_head_died
     assert story.second is not None
     assert story.exit_codes["second"] == 0, story.second.output
     for session in SESSIONS:
-        assert (story.cohort / derivatives.preprocessed(session, TASK.source)).is_file()
-        assert (story.cohort / derivatives.imputed(session, TASK.target)).is_file()
-        assert (story.cohort / derivatives.montage(session)).is_file()
+        assert (story.cohort / paths.preprocessed(session, TASK.source)).is_file()
+        assert (story.cohort / paths.imputed(session, TASK.target)).is_file()
+        assert (story.cohort / paths.montage(session)).is_file()
 
 
 def test_every_job_went_through_sbatch(story: Story) -> None:
@@ -262,7 +263,7 @@ def test_job_over_its_time_is_tried_again_with_twice_the_time(story: Story) -> N
 
 
 def test_restart_does_not_redo_finished_sessions(story: Story) -> None:
-    assert story.cohort / derivatives.session_qc("sub-01") in story.finished_before
+    assert story.cohort / paths.session_qc("sub-01") in story.finished_before
     for record, modified in story.finished_before.items():
         assert record.stat().st_mtime_ns == modified
         assert [job.state for job in _preprocessing(story, record.parents[1].name)].count("COMPLETED") == 1

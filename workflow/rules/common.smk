@@ -14,24 +14,24 @@ import psutil
 from snakemake.exceptions import WorkflowError
 
 from gliofill import __version__
-from gliofill.bids import derivatives
-from gliofill.bids.decisions import Decisions, read_decisions
-from gliofill.bids.description import check_output
-from gliofill.bids.given import check_datasets, find_given
-from gliofill.bids.review import read_late_fillings
-from gliofill.bids.room import check_room
-from gliofill.bids.state import record_dataset_state
-from gliofill.bids.worklist import read_worklist
+from gliofill.derivatives import paths
+from gliofill.cohort.decisions import Decisions, read_decisions
+from gliofill.derivatives.description import check_output
+from gliofill.derivatives.external_masks import check_datasets, find_given
+from gliofill.cohort.review import read_late_fillings
+from gliofill.run.space import check_room
+from gliofill.bids.snapshot import record_dataset_state
+from gliofill.cohort.worklist import read_worklist
 from gliofill.contrasts import TASKS, Contrast, find_task, task_filling
-from gliofill.disk import check_answers
+from gliofill.run.disk import check_answers
 from gliofill.errors import GliofillError
-from gliofill.holding import hold, release, remove_leftovers, unlock
-from gliofill.images import sha256
-from gliofill.learning.recipe import VARIANTS
-from gliofill.models import model_checksum
-from gliofill.options import STOP
-from gliofill.processes import RUN, ProcessIdentity, answer_aside
-from gliofill.configuration import parse_config, recipe_file
+from gliofill.run.lock import hold, release, remove_leftovers, unlock
+from gliofill.files.atomic import sha256
+from gliofill.config.recipe import VARIANTS
+from gliofill.learning.models.chosen import model_checksum
+from gliofill.cli.arguments import STOP
+from gliofill.run.processes import RUN, ProcessIdentity, answer_aside
+from gliofill.config.parsing import parse_config, recipe_file
 
 # a job on another machine starts in the output folder; relative paths mean the folder where the run was started
 START = Path(os.environ.setdefault("GLIOFILL_START", os.getcwd()))
@@ -169,7 +169,7 @@ def growing(amount):
 def work():
     """Return what the coverage table asks for, once it is made."""
     checkpoints.coverage.get()
-    return read_worklist(SETTINGS.output_dir / derivatives.COVERAGE)
+    return read_worklist(SETTINGS.output_dir / paths.COVERAGE)
 
 
 @quick
@@ -189,11 +189,11 @@ def given_masks(wildcards):
 def first_record(wildcards):
     """Return the record of the session that a later one of its participant is aligned to."""
     first = work().firsts.get(wildcards.folder)
-    return derivatives.session_qc(first) if first else []
+    return paths.session_qc(first) if first else []
 
 
 def session_records(wildcards):
-    return [derivatives.session_qc(folder) for folder in work().images]
+    return [paths.session_qc(folder) for folder in work().images]
 
 
 def imputation_records(wildcards):
@@ -204,7 +204,7 @@ def imputation_records(wildcards):
 
 def imputation_records_of(folder):
     return [
-        derivatives.imputed_qc(folder, contrast)
+        paths.imputed_qc(folder, contrast)
         for contrast in work().fillings.get(folder, ())
     ]
 
@@ -221,18 +221,18 @@ def audited_tasks():
 
 def audit_tables(wildcards):
     tables = [
-        derivatives.AUDIT_METRICS,
-        derivatives.AUDIT_SUMMARY,
-        derivatives.AUDIT_SESSIONS,
+        paths.AUDIT_METRICS,
+        paths.AUDIT_SUMMARY,
+        paths.AUDIT_SESSIONS,
     ]
     return tables if audited_tasks() else []
 
 
 def audit_parts(wildcards):
     return [
-        derivatives.audit_part(task, table)
+        paths.audit_part(task, table)
         for task in audited_tasks()
-        for table in (derivatives.AUDIT_METRICS, derivatives.AUDIT_SESSIONS)
+        for table in (paths.AUDIT_METRICS, paths.AUDIT_SESSIONS)
     ]
 
 
@@ -240,12 +240,12 @@ def late_fillings():
     """Return what is to be synthesised because it was found unusable after registration, by session."""
     checkpoints.coverage.get()
     checkpoints.review.get()
-    return read_late_fillings(SETTINGS.output_dir / derivatives.REVIEW)
+    return read_late_fillings(SETTINGS.output_dir / paths.REVIEW)
 
 
 def late_records_of(folder):
     return [
-        derivatives.imputed_qc(folder, contrast)
+        paths.imputed_qc(folder, contrast)
         for contrast in late_fillings().get(folder, ())
     ]
 

@@ -3,8 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
+from gliofill.bids.dataset import Dataset, Session, Unrecognised, printable
 from gliofill.contrasts import Contrast
-from gliofill.dataset import Dataset, Session, Unrecognised, printable
 
 _SHOWN = 3
 

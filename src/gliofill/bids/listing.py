@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gliofill.bids.dataset import Unrecognised
 from gliofill.bids.names import is_label, natural
 from gliofill.bids.recognition import looks_like_image
-from gliofill.dataset import Unrecognised
 
 
 @dataclass

@@ -15,10 +15,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gliofill.bids.dataset import Scan
 from gliofill.bids.gadolinium import judge_gadolinium
 from gliofill.bids.names import natural
 from gliofill.contrasts import Contrast
-from gliofill.dataset import Scan
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gliofill.bids.dataset import Scan, Unrecognised
 from gliofill.bids.filters import ContrastFilter
 from gliofill.bids.gadolinium import Gadolinium, judge_gadolinium
 from gliofill.bids.names import BidsName, parse_name
 from gliofill.bids.sidecars import SidecarFolder, inherit
 from gliofill.contrasts import Contrast
-from gliofill.dataset import Scan, Unrecognised
 
 IMAGE_EXTENSIONS = (".nii", ".nii.gz")
 #: formats of images that BIDS does not take

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gliofill.bids.dataset import Dataset, Scan, Session, Unrecognised
 from gliofill.bids.filters import ContrastFilter, read_filters
 from gliofill.bids.listing import FolderListing, list_folder
 from gliofill.bids.names import natural
@@ -17,7 +18,6 @@ from gliofill.bids.ranking import explain_choice, rank
 from gliofill.bids.recognition import AnatFolder, recognise
 from gliofill.bids.sidecars import SidecarFolder
 from gliofill.contrasts import Contrast
-from gliofill.dataset import Dataset, Scan, Session, Unrecognised
 from gliofill.errors import GliofillError
 
 __all__ = ["explain_choice", "scan_dataset"]

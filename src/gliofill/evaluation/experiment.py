@@ -8,7 +8,6 @@ import pandas as pd
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
 from gliofill.evaluation.fold import Findings, FoldEvaluation
-from gliofill.evaluation.models import find_models, load_tested
 from gliofill.evaluation.panels import PANELS, write_panels
 from gliofill.evaluation.reliability import calibration_frame
 from gliofill.evaluation.scoring import method_order
@@ -23,9 +22,10 @@ from gliofill.evaluation.tables import (
     metrics_frame,
     write_table,
 )
-from gliofill.learning.patients import Patient, group_patients
-from gliofill.learning.split import read_split
-from gliofill.learning.volumes import find_cases
+from gliofill.evaluation.trained_models import find_models, load_tested
+from gliofill.learning.training.patients import Patient, group_patients
+from gliofill.learning.training.split import read_split
+from gliofill.learning.volumes.cases import find_cases
 
 #: whose predictions the panels show, if it was trained; else the last method of the tables
 PANEL_LABEL = "lesion"

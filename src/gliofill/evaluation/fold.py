@@ -6,15 +6,15 @@ from pathlib import Path
 
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
-from gliofill.evaluation.floors import Floors
-from gliofill.evaluation.models import predict_session
+from gliofill.evaluation.baselines import Floors
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.reliability import Reliability, measure_reliability
 from gliofill.evaluation.scoring import Predicted, Score, method_order, score_session
-from gliofill.learning.checkpoint import Model
-from gliofill.learning.split import Fold
-from gliofill.learning.store import load_stored
-from gliofill.learning.volumes import Case, Volume
+from gliofill.evaluation.trained_models import predict_session
+from gliofill.learning.models.folder import Model
+from gliofill.learning.training.split import Fold
+from gliofill.learning.volumes.cache import load_stored
+from gliofill.learning.volumes.cases import Case, Volume
 
 
 @dataclass

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.evaluation.scoring import Predicted
-from gliofill.images import whole_file
-from gliofill.learning.volumes import Volume
+from gliofill.files.atomic import whole_file
+from gliofill.learning.volumes.cases import Volume
 
 PANELS = "panels.npz"
 

@@ -1,8 +1,8 @@
 """Does the stated uncertainty hold? The share of voxels inside the interval, at the stated level and at others.
 
-A model states one level (`gliofill.learning.calibration`); for others its interval is rescaled by the ratio of normal
-quantiles. So at the stated level the calibration is tested, and at the others whether errors are normally distributed
-around it as well, which nobody has promised.
+A model states one level (`gliofill.learning.models.calibration`); for others its interval is rescaled by the ratio of
+normal quantiles. So at the stated level the calibration is tested, and at the others whether errors are normally
+distributed around it as well, which nobody has promised.
 """
 
 import math
@@ -15,8 +15,8 @@ from scipy.stats import norm
 
 from gliofill.evaluation.scoring import Predicted, absolute_error
 from gliofill.evaluation.tables import CALIBRATION_TABLE, COLUMNS
-from gliofill.learning.patients import Patient
-from gliofill.learning.volumes import Volume
+from gliofill.learning.training.patients import Patient
+from gliofill.learning.volumes.cases import Volume
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 

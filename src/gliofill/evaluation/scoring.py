@@ -4,19 +4,19 @@ import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
-from nilearn import datasets
 from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast, find_task
-from gliofill.evaluation.floors import FLOORS
-from gliofill.images import is_same_grid, read_image
-from gliofill.learning.volumes import Volume
-from gliofill.quality import fidelity
-from gliofill.quality.similarity import brain_mae, brain_ssim
+from gliofill.evaluation.baselines import FLOORS
+from gliofill.files.nifti import is_same_grid, read_image
+from gliofill.learning.volumes.cases import Volume
+from gliofill.metrics import fidelity
+from gliofill.metrics.similarity import brain_mae, brain_ssim
+from gliofill.template import template_affine, white_matter_map
 
 #: networks that stand first in tables, from the one with fewest loss terms
 LEADING_LABELS = ("l1", "nolesion", "lesion")
@@ -207,13 +207,7 @@ def absolute_error(predicted: Predicted, volume: Volume) -> NDArray[np.float64]:
 
 def _healthy_white_matter(volume: Volume, affine: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return the template's white matter inside the brain and outside the lesion; empty on another grid."""
-    template, template_affine = _template_white_matter()
-    if not is_same_grid(volume.crop.grid, affine, template.shape, template_affine):
+    white = white_matter_map()
+    if not is_same_grid(volume.crop.grid, affine, white.shape, template_affine()):
         return np.zeros_like(volume.brain)
-    return volume.crop.cut(template) & volume.brain & ~volume.lesion
-
-
-@cache
-def _template_white_matter() -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    image = datasets.load_mni152_wm_template(resolution=1)
-    return image.get_fdata(dtype=np.float32) > WHITE_MATTER, np.asarray(image.affine, dtype=np.float64)
+    return volume.crop.cut(white > WHITE_MATTER) & volume.brain & ~volume.lesion

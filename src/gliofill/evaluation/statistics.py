@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from gliofill.evaluation.floors import FLOORS
+from gliofill.evaluation.baselines import FLOORS
 from gliofill.evaluation.metrics import METRICS, Better, Metric
 from gliofill.evaluation.scoring import method_order
 from gliofill.evaluation.tables import COLUMNS, COMPARISONS_TABLE, SUMMARY_TABLE
-from gliofill.learning.patients import UNKNOWN, Patient
+from gliofill.learning.training.patients import UNKNOWN, Patient
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999

@@ -10,8 +10,8 @@ import pandas as pd
 from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import Score, method_order
-from gliofill.images import whole_file, write_json
-from gliofill.learning.patients import Patient
+from gliofill.files.atomic import whole_file, write_json
+from gliofill.learning.training.patients import Patient
 
 MISSING = "n/a"
 

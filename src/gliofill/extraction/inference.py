@@ -10,12 +10,12 @@ from scipy import ndimage
 from torch import Tensor
 
 from gliofill.errors import GliofillError
-from gliofill.extraction.anatomy import SPACING_MM
-from gliofill.extraction.examples import SHAPE
-from gliofill.extraction.fields import normalise
+from gliofill.extraction.largest_piece import largest_piece, tidy
 from gliofill.extraction.network import REACH_MM, BrainNetwork
-from gliofill.extraction.pieces import largest_piece, tidy
-from gliofill.images import spacing_mm
+from gliofill.files.nifti import spacing_mm
+from gliofill.simulation.heads.head import SPACING_MM
+from gliofill.simulation.heads.random import normalise
+from gliofill.simulation.heads.stream import SHAPE
 
 #: the brain is cut out with this much around its centre on a second look: what the network was trained on
 FIELD_MM = tuple(SPACING_MM * n for n in SHAPE)

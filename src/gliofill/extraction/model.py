@@ -8,17 +8,17 @@ from typing import Any
 import jsonschema
 
 from gliofill.errors import GliofillError
-from gliofill.extraction.anatomy import SPACING_MM
 from gliofill.extraction.network import REACH_MM, BrainNetwork
-from gliofill.images import read_json, write_json, write_text
-from gliofill.weights import load_weights, write_weights
+from gliofill.files.atomic import read_json, write_json, write_text
+from gliofill.learning.networks.weights import load_weights, write_weights
+from gliofill.simulation.heads.head import SPACING_MM
 
 FORMAT_VERSION = 1
 KIND = "brain-extraction"
 WEIGHTS, METADATA, CARD = "weights.safetensors", "model.json", "MODEL_CARD.md"
 
 #: the model in the package
-EMBEDDED = Path(__file__).parents[1] / "models" / KIND
+EMBEDDED = Path(__file__).parent / KIND
 
 _SCHEMA: Mapping[str, Any] = {
     "type": "object",

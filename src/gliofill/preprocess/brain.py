@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
-from gliofill.extraction.pieces import tidy
-from gliofill.head import built_in_head, render
-from gliofill.images import write_image
+from gliofill.extraction.largest_piece import tidy
+from gliofill.files.nifti import write_image
+from gliofill.simulation.head import built_in_head, render
 
 #: the registration that carries the mask works on voxels of this size
 CARRY_SPACING_MM = 3.0

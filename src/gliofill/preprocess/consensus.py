@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast
-from gliofill.extraction.pieces import tidy
-from gliofill.quality.alignment import dice
+from gliofill.extraction.largest_piece import tidy
+from gliofill.metrics.overlap import dice
 
 #: stands in distance maps where an image was not measured, millimetres
 OUTSIDE_MM = 99.0

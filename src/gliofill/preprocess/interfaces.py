@@ -9,8 +9,8 @@ from typing import Any
 
 from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, File, TraitedSpec, Undefined, traits
 
+from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
-from gliofill.settings import PreprocessSettings
 
 
 class _Step(BaseInterface):

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import USABLE
-from gliofill.bids.records import read_record
+from gliofill.cohort.coverage import USABLE
 from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
+from gliofill.derivatives.records import read_record
 from gliofill.errors import GliofillError
 from gliofill.preprocess.plan import SessionPlan, Target
 
@@ -41,7 +41,7 @@ class FirstSession:
     def target(self, contrast: Contrast) -> Target:
         """Return the image that a contrast of another session is aligned to: the same one, or the most alike."""
         chosen = next(other for other in ALIKE[contrast] if other in self.images)
-        name = derivatives.preprocessed(self.folder, chosen)
+        name = paths.preprocessed(self.folder, chosen)
         return Target(self.images[chosen], self.mask, f"bids::{name}", self.folder)
 
 
@@ -53,16 +53,16 @@ def read_first(output_dir: Path, folder: str) -> FirstSession:
     GliofillError
         If it was not preprocessed yet, or its record is damaged.
     """
-    record = output_dir / derivatives.session_qc(folder)
+    record = output_dir / paths.session_qc(folder)
     if not record.is_file():
         raise GliofillError(
             f"{folder}: is the first session of its patient and was not preprocessed yet; do that first, or set "
             "preprocess.align_sessions to template"
         )
     usable = [name for name, entry in read_record(record)["Contrasts"].items() if entry["status"] in USABLE]
-    images = {Contrast(name): output_dir / derivatives.preprocessed(folder, Contrast(name)) for name in usable}
+    images = {Contrast(name): output_dir / paths.preprocessed(folder, Contrast(name)) for name in usable}
     there = {contrast: path for contrast, path in images.items() if path.is_file()}
-    return FirstSession(folder, there, output_dir / derivatives.brain_mask(folder))
+    return FirstSession(folder, there, output_dir / paths.brain_mask(folder))
 
 
 def align_to_first(plan: SessionPlan, first: FirstSession) -> SessionPlan:

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofill.bids import derivatives
+from gliofill.config.settings import PROGRAMS, PreprocessSettings
 from gliofill.contrasts import Contrast
-from gliofill.images import read_image, read_json, sha256
+from gliofill.derivatives import paths
+from gliofill.files.atomic import read_json, sha256
+from gliofill.files.nifti import read_image
 from gliofill.preprocess.consensus import agreement, vote
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.preprocess.spaces import OutputSpace
 from gliofill.preprocess.workflow import scratch_of, votes
-from gliofill.settings import PROGRAMS, PreprocessSettings
 
 Mask = NDArray[np.bool_]
 
@@ -60,7 +61,7 @@ def read_masks(
             masks[space.label] = vote({contrast: distances[contrast] for contrast in voters}, settings.brain_border_mm)
         else:  # the mask of the reference is there, what it was made of is not
             masks[space.label] = read_image(space.find("mask"))[0] > 0.5
-        if space.label == derivatives.SPACE:
+        if space.label == paths.SPACE:
             # where no brain was found, or its place is not known, none agrees
             agreements = dict.fromkeys((contrast for contrast in plan.images if contrast not in distances), 0.0)
             agreements |= agreement(distances, settings.brain_border_mm)
@@ -72,7 +73,7 @@ def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSetting
     method = "provided" if plan.brain_mask else settings.brain_mask
     facts: dict[str, Any] = {
         "method": method,
-        "volume_mL": round(float(found.by_space[derivatives.SPACE].sum()) / 1000, 1),
+        "volume_mL": round(float(found.by_space[paths.SPACE].sum()) / 1000, 1),
     }
     if method == "template":
         facts["head_template"] = settings.head_template or "built-in"
@@ -90,7 +91,7 @@ def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSetting
 
 
 def _program_facts(settings: PreprocessSettings) -> dict[str, Any]:
-    from gliofill.preprocess.programs import find_program
+    from gliofill.preprocess.external_programs import find_program
 
     weights = Path(settings.brain_model)
     file = weights / "fold_all" / "checkpoint_final.pth" if weights.is_dir() else weights

@@ -5,9 +5,9 @@ from pathlib import Path
 import ants
 import numpy as np
 
-from gliofill.bids import derivatives
 from gliofill.contrasts import Contrast
-from gliofill.images import read_image, write_image
+from gliofill.derivatives import paths
+from gliofill.files.nifti import read_image, write_image
 from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix
 
@@ -28,9 +28,9 @@ def carry_to_native(output_dir: Path, folder: str, image: Path, out: Path, *, re
     text
         For the header.
     """
-    mask, affine = read_image(output_dir / derivatives.brain_mask(folder, space=derivatives.NATIVE))
-    grid = ants.image_read(str(output_dir / derivatives.brain_mask(folder, space=derivatives.NATIVE)))
+    mask, affine = read_image(output_dir / paths.brain_mask(folder, space=paths.NATIVE))
+    grid = ants.image_read(str(output_dir / paths.brain_mask(folder, space=paths.NATIVE)))
     # points of the reference to points of the template: the direction in which an image is brought to the reference
-    matrix = read_matrix(output_dir / derivatives.transform(folder, reference, inverse=True))
+    matrix = read_matrix(output_dir / paths.transform(folder, reference, inverse=True))
     carried = resample(ants.image_read(str(image)), grid, matrix).numpy()
     write_image(out, np.where(mask > 0, carried, 0), affine, description=text)

@@ -7,12 +7,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from gliofill.bids.coverage import Row
-from gliofill.bids.given import GivenMask, find_given
+from gliofill.cohort.coverage import Row
+from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
+from gliofill.derivatives.external_masks import GivenMask, find_given
 from gliofill.errors import GliofillError
-from gliofill.images import canonical_grid, is_same_grid, spacing_mm
-from gliofill.settings import PreprocessSettings
+from gliofill.files.nifti import canonical_grid, is_same_grid, spacing_mm
 
 #: order of preference among images of equal resolution
 PREFERENCE = (Contrast.T1POST, Contrast.T1W, Contrast.T2W, Contrast.FLAIR)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
 from gliofill.preprocess.brain import grow
+from gliofill.preprocess.registration_scores import Scorer, Scores
 from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
-from gliofill.preprocess.scoring import Scorer, Scores
-from gliofill.quality.fit import FOLDS, LEAST_MIRRORED, LEAST_PEAK, SHAPE, Scale
+from gliofill.quality.preprocessed.fit import FOLDS, LEAST_MIRRORED, LEAST_PEAK, SHAPE, Scale
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Limits:
     Attributes
     ----------
     head_overlap, brain_in_field, peak, mirrored
-        See `gliofill.preprocess.scoring.Scores`.
+        See `gliofill.preprocess.registration_scores.Scores`.
     scale
         What places are compared with for the peak.
     kept_information

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
-from gliofill.images import write_text
+from gliofill.files.atomic import write_text
 
 # ITK counts to the left and to the back, NIfTI to the right and to the front
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])

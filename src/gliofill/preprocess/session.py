@@ -12,22 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill import __version__
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row
-from gliofill.bids.given import source_uri
-from gliofill.bids.records import write_record
+from gliofill.cohort.coverage import Row
+from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
-from gliofill.disk import disk_problem
+from gliofill.derivatives import paths
+from gliofill.derivatives.external_masks import source_uri
+from gliofill.derivatives.records import write_record
 from gliofill.errors import GliofillError, MachineError
-from gliofill.holding import remove_temporary
-from gliofill.images import read_image, sha256, write_image, write_json
+from gliofill.files.atomic import sha256, write_json
+from gliofill.files.nifti import read_image, write_image
 from gliofill.preprocess.longitudinal import align_to_first, read_first
 from gliofill.preprocess.masks import SessionMasks, describe, read_masks
 from gliofill.preprocess.plan import SessionPlan, plan_session
 from gliofill.preprocess.spaces import OutputSpace, output_spaces
 from gliofill.preprocess.workflow import NodeFailure, build, resampled, run, scratch_of
-from gliofill.processes import KILLED
-from gliofill.settings import PreprocessSettings
+from gliofill.run.disk import disk_problem
+from gliofill.run.lock import remove_temporary
+from gliofill.run.processes import KILLED
 
 
 def preprocess_session(
@@ -62,7 +63,7 @@ def preprocess_session(
     Returns
     -------
     dict
-        The manifest, also written as `derivatives.session_qc`.
+        The manifest, also written as `paths.session_qc`.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def preprocess_session(
             manifest = _publish(_Publisher(plan, settings, bids_dir, output_dir, scratch, failures), scratch)
     manifest["Settings"] = json.loads(settings.to_json())
     _remove_stale(output_dir, folder, manifest)
-    write_record(output_dir / derivatives.session_qc(folder), manifest)
+    write_record(output_dir / paths.session_qc(folder), manifest)
     return manifest
 
 
@@ -186,7 +187,7 @@ class _Publisher:
         found = read_masks(self.plan, self.settings, self.scratch, self.spaces)
         masks = found.by_space
         manifest["BrainMask"] = self._publish_mask(found)
-        target = self.plan.target.uri if self.plan.target else derivatives.SPACE
+        target = self.plan.target.uri if self.plan.target else paths.SPACE
         alignment = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
         manifest["TemplateAlignment"] = {"target": target, **alignment}
         manifest["Contrasts"] = {
@@ -195,10 +196,10 @@ class _Publisher:
         if self.plan.lesion is not None:
             manifest["Lesion"] = self._publish_lesion()
         manifest["Problems"] = list(self.plan.problems)
-        return self._judged(manifest, masks[derivatives.SPACE])
+        return self._judged(manifest, masks[paths.SPACE])
 
     def _judged(self, manifest: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
-        from gliofill.preprocess.judgement import judge_session  # nilearn takes seconds to load
+        from gliofill.preprocess.verdicts import judge_session  # nilearn takes seconds to load
 
         files = {contrast: resampled(self.scratch, contrast) for contrast in self.plan.images}
         images = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
@@ -218,7 +219,7 @@ class _Publisher:
         facts = describe(found, self.plan, self.settings)
         names = []
         for space in self.spaces:
-            names.append(derivatives.brain_mask(self.plan.folder, space=space.label))
+            names.append(paths.brain_mask(self.plan.folder, space=space.label))
             _, affine = read_image(space.find("mask"))
             mask = found.by_space[space.label]
             write_image(self.output_dir / names[-1], mask, affine, dtype="uint8", description="brain mask")
@@ -232,7 +233,7 @@ class _Publisher:
         source = self._source(self.plan.images[contrast])
         names = []
         for space in self.spaces:
-            names.append(derivatives.preprocessed(self.plan.folder, contrast, space=space.label))
+            names.append(paths.preprocessed(self.plan.folder, contrast, space=space.label))
             data, affine = read_image(space.find(contrast))
             inside = np.where(masks[space.label], np.maximum(data, 0), 0)
             write_image(self.output_dir / names[-1], inside, affine, description="acquired, preprocessed")
@@ -250,15 +251,15 @@ class _Publisher:
         return f"Acquired {contrast}: {', '.join([*steps, space.description, 'stripped to the brain'])}"
 
     def _publish_transforms(self, contrast: Contrast, composed: Path) -> tuple[str, str]:
-        from gliofill.preprocess.rigid import (
+        from gliofill.preprocess.rigid import (  # loads ITK, which the scheduling of the nodes must not
             read_matrix,
             write_matrix,
-        )  # loads ITK, which the scheduling of the nodes must not
+        )
 
         matrix = read_matrix(composed)
         names = (
-            derivatives.transform(self.plan.folder, contrast),
-            derivatives.transform(self.plan.folder, contrast, inverse=True),
+            paths.transform(self.plan.folder, contrast),
+            paths.transform(self.plan.folder, contrast, inverse=True),
         )
         write_matrix(self.output_dir / names[0], matrix)
         write_matrix(self.output_dir / names[1], np.linalg.inv(matrix))
@@ -273,7 +274,7 @@ class _Publisher:
             return {"status": "failed", "reason": reason, "source": source}
         names = []
         for space in self.spaces:
-            names.append(derivatives.lesion(self.plan.folder, space=space.label))
+            names.append(paths.lesion(self.plan.folder, space=space.label))
             data, affine = read_image(space.find("lesion"))
             write_image(self.output_dir / names[-1], np.rint(data), affine, dtype="uint8", description="lesion labels")
             description = "Lesion labels, carried over by nearest neighbour"
@@ -290,11 +291,11 @@ class _Publisher:
 
     def _write_sidecar(self, image: str, space: OutputSpace, content: dict[str, Any]) -> None:
         content = {"SpatialReference": space.reference, **content, "Sources": [*content["Sources"], *space.sources]}
-        write_json(self.output_dir / derivatives.sidecar(image), content)
+        write_json(self.output_dir / paths.sidecar(image), content)
 
     def _checksums(self, *names: str) -> dict[str, dict[str, str]]:
         """Return the checksums of images and transforms, and those of the images' sidecars."""
-        sidecars = [derivatives.sidecar(name) for name in names if name.endswith(".nii.gz")]
+        sidecars = [paths.sidecar(name) for name in names if name.endswith(".nii.gz")]
         return {
             "files": {name: sha256(self.output_dir / name) for name in names},
             "sidecars": {name: sha256(self.output_dir / name) for name in sidecars},

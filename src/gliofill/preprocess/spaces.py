@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gliofill.bids import derivatives
+from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.preprocess.workflow import resampled, scratch_of
-from gliofill.settings import PreprocessSettings
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ def output_spaces(plan: SessionPlan, settings: PreprocessSettings, scratch: Path
         return scratch_of(scratch, f"native_{what}") / "resampled.nii"
 
     target = plan.target
-    place = f"{target.folder}, which lies in {derivatives.SPACE}," if target else derivatives.SPACE
+    place = f"{target.folder}, which lies in {paths.SPACE}," if target else paths.SPACE
     template = OutputSpace(
-        derivatives.SPACE,
-        derivatives.SPATIAL_REFERENCE,
+        paths.SPACE,
+        paths.SPATIAL_REFERENCE,
         f"aligned rigidly to {place} through the session's {plan.reference}",
         lambda what: resampled(scratch, what),
         (target.uri,) if target else (),
     )
     native = OutputSpace(
-        derivatives.NATIVE,
+        paths.NATIVE,
         reference,
         f"aligned rigidly to the session's {plan.reference}, on its grid",
         on_reference,

@@ -7,19 +7,19 @@ from typing import Any
 import ants
 import numpy as np
 
+from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.extraction.inference import brain_distance
 from gliofill.extraction.model import EMBEDDED, load_model
-from gliofill.images import read_image
+from gliofill.files.nifti import read_image
 from gliofill.preprocess import brain
 from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.consensus import OUTSIDE_MM
-from gliofill.preprocess.programs import measure_brain
+from gliofill.preprocess.external_programs import measure_brain
 from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
 from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix, write_matrix
-from gliofill.settings import PreprocessSettings
 
 #: one thread per step: results do not depend on how many cores a session gets, and contrasts run side by side instead
 ITK_THREADS = 1

@@ -11,11 +11,11 @@ from typing import Any
 from nipype import Node, Workflow, config, logging
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer
 
+from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, Strip, Take
 from gliofill.preprocess.plan import SessionPlan
-from gliofill.processes import end_with_parent
-from gliofill.settings import PreprocessSettings
+from gliofill.run.processes import end_with_parent
 
 # One thread per step: the result does not depend on the cores that a session gets, and contrasts run side by side
 # instead.

@@ -8,9 +8,9 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from gliofill.bids import derivatives
+from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
-from gliofill.images import sha256
+from gliofill.files.atomic import sha256
 from gliofill.verification.claims import RECORD_ENDING, Claim, Claims, read_claims
 from gliofill.verification.findings import Finding
 from gliofill.verification.marks import kind_of, problems
@@ -77,7 +77,7 @@ def _check_maker(output_dir: Path) -> None:
 
 def _walk(output_dir: Path) -> Iterator[str]:
     """Yield the files of pages, tables and sessions, and what is hidden there, but not logs and notes of the run."""
-    left_out = {".snakemake", ".gliofill", "logs", "experiment", derivatives.PAGE_ASSETS}
+    left_out = {".snakemake", ".gliofill", "logs", "experiment", paths.PAGE_ASSETS}
     for folder, folders, names in os.walk(output_dir):
         if Path(folder) == output_dir:
             folders[:] = [name for name in folders if name not in left_out]
@@ -103,7 +103,7 @@ def _compare(output_dir: Path, claims: Claims, owners: Mapping[str, str], claim:
 
 
 def _marks(output_dir: Path, claim: Claim) -> Iterator[Finding]:
-    kind, sidecar = kind_of(claim.file), derivatives.sidecar(claim.file)
+    kind, sidecar = kind_of(claim.file), paths.sidecar(claim.file)
     if kind is None:
         return
     for path, problem in problems(output_dir / claim.file, output_dir / sidecar, kind):

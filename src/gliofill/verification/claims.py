@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gliofill.bids import derivatives
-from gliofill.bids.records import NOTES, read_record
+from gliofill.derivatives import paths
+from gliofill.derivatives.records import NOTES, read_record
 from gliofill.errors import GliofillError
-from gliofill.images import read_json
+from gliofill.files.atomic import read_json
 from gliofill.verification.findings import Finding
 
 #: of the records that lie beside images
@@ -87,7 +87,7 @@ def _made_together(name: str, listed: list[tuple[str, str]]) -> tuple[str, ...]:
         return (name,)
     files = tuple(file for file, _ in listed)
     # the page over the cohort makes the pages of sessions again
-    return (*files, derivatives.INDEX) if Path(name).stem.startswith("sub-") else files
+    return (*files, paths.INDEX) if Path(name).stem.startswith("sub-") else files
 
 
 def _files(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -105,16 +105,16 @@ def _outputs(output_dir: Path, note: str) -> tuple[str, ...]:
         return ()
     group = Path(note).stem
     outputs = {
-        "coverage": (derivatives.COVERAGE, derivatives.QUALITY),
-        "review": (derivatives.REVIEW,),
-        "status": (derivatives.COMPLETE, derivatives.FAILURES),
-        "report": (derivatives.INDEX, derivatives.SCORES, derivatives.CITATION),
-        "audit": (derivatives.AUDIT_METRICS, derivatives.AUDIT_SUMMARY, derivatives.AUDIT_SESSIONS),
+        "coverage": (paths.COVERAGE, paths.QUALITY),
+        "review": (paths.REVIEW,),
+        "status": (paths.COMPLETE, paths.FAILURES),
+        "report": (paths.INDEX, paths.SCORES, paths.CITATION),
+        "audit": (paths.AUDIT_METRICS, paths.AUDIT_SUMMARY, paths.AUDIT_SESSIONS),
     }.get(group)
     if group.startswith("audit-"):
         parts = (output_dir / ".gliofill" / "audit" / group.removeprefix("audit-")).glob("*.tsv")
         outputs = tuple(path.relative_to(output_dir).as_posix() for path in parts)
-    return outputs or (f"{group}.html", derivatives.INDEX)
+    return outputs or (f"{group}.html", paths.INDEX)
 
 
 def _model_findings(output_dir: Path, claims: Claims) -> Iterator[Finding]:

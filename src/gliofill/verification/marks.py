@@ -7,7 +7,7 @@ from typing import Any
 import nibabel as nib
 
 from gliofill.errors import GliofillError
-from gliofill.images import read_json
+from gliofill.files.atomic import read_json
 
 #: what a name says of an image, and the fields that its sidecar must have
 KINDS: Mapping[str, tuple[str, ...]] = {

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import Row, read_coverage
-from gliofill.bids.records import note_name
-from gliofill.bids.review import review_session
+from gliofill.cohort.coverage import Row, read_coverage
+from gliofill.cohort.review import review_session
 from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
+from gliofill.derivatives.records import note_name
 from gliofill.errors import GliofillError
-from gliofill.images import TEMPORARY, read_json
+from gliofill.files.atomic import TEMPORARY, read_json
 from gliofill.verification.claims import Claims
 from gliofill.verification.findings import RUN, Finding
 
@@ -21,7 +21,7 @@ OWN_NAMES = ("_desc-preproc_", "_desc-imputed", "_desc-uncertainty_", "_desc-bra
 def undescribed(output_dir: Path) -> Iterator[Finding]:
     """Yield what the description of the dataset does not tell."""
     name = "dataset_description.json"
-    remove = (derivatives.COVERAGE,)  # the step that writes the description
+    remove = (paths.COVERAGE,)  # the step that writes the description
     try:
         content = read_json(output_dir / name)
     except GliofillError as error:
@@ -39,36 +39,36 @@ def undescribed(output_dir: Path) -> Iterator[Finding]:
 def unfinished(output_dir: Path, claims: Claims) -> Iterator[Finding]:
     """Yield the records and pages that the coverage table plans and that are not there."""
     try:
-        rows = read_coverage(output_dir / derivatives.COVERAGE)
+        rows = read_coverage(output_dir / paths.COVERAGE)
     except GliofillError:
-        yield Finding(derivatives.COVERAGE, "is missing or damaged: what should be there is not known", RUN)
+        yield Finding(paths.COVERAGE, "is missing or damaged: what should be there is not known", RUN)
         return
     damaged = {finding.file for finding in claims.findings}
     for folder, group in groupby(rows, key=lambda row: row.folder):
         for record in _planned_records(folder, list(group), claims):
             if record not in claims.records and record not in damaged:
                 yield Finding(record, "is not there: this step is not done, or its record was deleted", RUN)
-        page, note = derivatives.session_page(folder), note_name(folder)
+        page, note = paths.session_page(folder), note_name(folder)
         if note not in claims.records and note not in damaged:
             yield _unvouched_page(output_dir, page)
 
 
 def _unvouched_page(output_dir: Path, page: str) -> Finding:
     if (output_dir / page).is_file():
-        return Finding(page, "has no checksum", remove=(page, derivatives.INDEX))
+        return Finding(page, "has no checksum", remove=(page, paths.INDEX))
     # the page over the cohort comes last, and mends those of the sessions
-    if (output_dir / derivatives.INDEX).is_file():
-        return Finding(page, "is not there", remove=(derivatives.INDEX,))
+    if (output_dir / paths.INDEX).is_file():
+        return Finding(page, "is not there", remove=(paths.INDEX,))
     return Finding(page, "is not there", RUN)
 
 
 def _planned_records(folder: str, rows: list[Row], claims: Claims) -> Iterator[str]:
-    record = derivatives.session_qc(folder)
+    record = paths.session_qc(folder)
     if any(row.action == "use" for row in rows):
         yield record
     for outcome in review_session(rows, claims.records.get(record, {})):
         if outcome.action == "impute":
-            yield derivatives.imputed_qc(folder, Contrast(outcome.contrast))
+            yield paths.imputed_qc(folder, Contrast(outcome.contrast))
 
 
 def find_strays(present: Iterable[str], claims: Claims, pending: Collection[str]) -> tuple[list[Finding], list[str]]:

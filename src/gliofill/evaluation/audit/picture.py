@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofill.bids import derivatives
 from gliofill.contrasts import Task
+from gliofill.derivatives import paths
+from gliofill.evaluation.figures.panels import draw_slices
 from gliofill.evaluation.panels import Panel
-from gliofill.evaluation.plots.panels import draw_slices
-from gliofill.evaluation.plots.slices import Slice, Slices
+from gliofill.evaluation.slices import Slice, Slices
 
 
 def draw_audited(output_dir: Path, folder: str, panel: Panel, *, task: Task) -> str:
     """Draw one slice of an audited session; returns the picture relative to `output_dir`, its numbers lie beside it."""
-    name = derivatives.audit_panels(folder, task.target)
+    name = paths.audit_panels(folder, task.target)
     width = None if panel.half_width is None else panel.half_width.astype(np.float32)
     shown = Slice(
         rank="",

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from gliofill.bids import derivatives
-from gliofill.bids.coverage import read_coverage
+from gliofill.cohort.coverage import read_coverage
+from gliofill.config.settings import AuditSettings
 from gliofill.contrasts import Contrast, Task
-from gliofill.images import read_json
-from gliofill.learning.checkpoint import Model
-from gliofill.learning.volumes import Case
-from gliofill.settings import AuditSettings
+from gliofill.derivatives import paths
+from gliofill.files.atomic import read_json
+from gliofill.learning.models.folder import Model
+from gliofill.learning.volumes.cases import Case
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,22 @@ def find_complete(output_dir: Path, task: Task) -> Iterator[Case]:
 
     Source and target must not be flagged either: the error of a shifted target would be the registration's.
     """
-    for folder, rows in groupby(read_coverage(output_dir / derivatives.COVERAGE), key=lambda row: row.folder):
+    for folder, rows in groupby(read_coverage(output_dir / paths.COVERAGE), key=lambda row: row.folder):
         used = {row.contrast for row in rows if row.action == "use"}
         if used == set(Contrast) and _is_preprocessed(output_dir, folder, task):
-            lesion = output_dir / derivatives.lesion(folder)
+            lesion = output_dir / paths.lesion(folder)
             yield Case(
                 folder,
                 folder.split("/")[0].removeprefix("sub-"),
-                source=output_dir / derivatives.preprocessed(folder, task.source),
-                target=output_dir / derivatives.preprocessed(folder, task.target),
-                brain=output_dir / derivatives.brain_mask(folder),
+                source=output_dir / paths.preprocessed(folder, task.source),
+                target=output_dir / paths.preprocessed(folder, task.target),
+                brain=output_dir / paths.brain_mask(folder),
                 lesion=lesion if lesion.is_file() else None,
             )
 
 
 def _is_preprocessed(output_dir: Path, folder: str, task: Task) -> bool:
-    record = output_dir / derivatives.session_qc(folder)
+    record = output_dir / paths.session_qc(folder)
     states = read_json(record)["Contrasts"] if record.is_file() else {}
     status = {contrast: states.get(str(contrast), {}).get("status", "failed") for contrast in Contrast}
     return "failed" not in status.values() and {status[task.source], status[task.target]} == {"ok"}

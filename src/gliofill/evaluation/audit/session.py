@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofill.bids.origin import acquired_spacing_mm
+from gliofill.config.settings import ImputeSettings
+from gliofill.derivatives.acquired import acquired_spacing_mm
 from gliofill.evaluation.audit.sample import calibration_labels
-from gliofill.evaluation.floors import Floors
+from gliofill.evaluation.baselines import Floors
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.scoring import Predicted, Score, score_session
-from gliofill.imputation import Source, Synthesis, judge_source, predict_volume, select_device
-from gliofill.learning.appearance import Appearance
-from gliofill.learning.checkpoint import Model
-from gliofill.learning.framing import Scale
-from gliofill.learning.volumes import Case, Volume, load_case
-from gliofill.settings import ImputeSettings
+from gliofill.learning.models.appearance import Appearance
+from gliofill.learning.models.folder import Model
+from gliofill.learning.volumes.cases import Case, Volume, load_case
+from gliofill.learning.volumes.framing import Scale
+from gliofill.synthesis.volume import Source, Synthesis, judge_source, predict_volume, select_device
 
 #: the method of the tables that is the configured model
 MODEL = "model"
@@ -39,7 +39,7 @@ class Audited:
     seen
         ``training``, ``perhaps``, ``calibration`` or ``no``: what the model knows of this participant.
     domain
-        As `gliofill.imputation.judge_source`.
+        As `gliofill.synthesis.volume.judge_source`.
     panel
         One slice, to be drawn.
     """
@@ -91,7 +91,7 @@ def audit_session(
 
 
 def hide_and_impute(source: Source, model: Model, settings: ImputeSettings) -> Synthesis:
-    """Return what `gliofill.filling.fill` would write for this source."""
+    """Return what `gliofill.synthesis.gap.fill` would write for this source."""
     return predict_volume(
         model,
         source.data,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofill.bids import derivatives
+from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import method_order
 from gliofill.evaluation.statistics import mean_interval, patient_means
 from gliofill.evaluation.tables import MISSING
-from gliofill.images import whole_file, write_json
-from gliofill.learning.patients import Patient
+from gliofill.files.atomic import whole_file, write_json
+from gliofill.learning.training.patients import Patient
 
 _IDENTITY = {
     "participant_id": "Participant, with sub-",
@@ -33,7 +33,7 @@ _SEEN = (
 
 #: explanations of the columns of each table
 COLUMNS: Mapping[str, Mapping[str, str]] = {
-    derivatives.AUDIT_METRICS: {
+    paths.AUDIT_METRICS: {
         **_IDENTITY,
         "method": _METHOD,
         "seen": _SEEN,
@@ -42,18 +42,18 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "scale_ratio": "Range of the intensities that the model can write over that of the acquired target, of which "
         "the other columns know nothing: each image is brought to [0, 1] by its own scale; nearer to 1 is better",
     },
-    derivatives.AUDIT_SUMMARY: {
+    paths.AUDIT_SUMMARY: {
         "task": _IDENTITY["task"],
         "model": _IDENTITY["model"],
         "method": _METHOD,
-        "metric": f"Column of {derivatives.AUDIT_METRICS}",
+        "metric": f"Column of {paths.AUDIT_METRICS}",
         "region": "brain; lesion; or enhancing, the voxels in which the source enhances",
         "n": "Participants; sessions of one participant are averaged first",
         "mean": "Mean over participants",
         "low": "Lower end of the 95 % bootstrap interval (BCa) of the mean over participants; n/a for fewer than 5",
         "high": "Upper end",
     },
-    derivatives.AUDIT_SESSIONS: {
+    paths.AUDIT_SESSIONS: {
         **_IDENTITY,
         "status": "ok, or failed: left out of the other tables",
         "seen": _SEEN,
@@ -105,7 +105,7 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
                 if values.size:
                     spread = mean_interval(values)
                     rows.append((task, model, method, metric, region_of(metric), values.size, values.mean(), *spread))
-    return pd.DataFrame(rows, columns=list(COLUMNS[derivatives.AUDIT_SUMMARY]))
+    return pd.DataFrame(rows, columns=list(COLUMNS[paths.AUDIT_SUMMARY]))
 
 
 def frame_of(table: str, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:

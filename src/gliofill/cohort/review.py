@@ -1,0 +1,208 @@
+"""What becomes of every contrast once its session was preprocessed: used, synthesised after all, or left as a gap."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from gliofill.cohort.coverage import ACQUIRED, USABLE, Row, plan_gap, read_coverage
+from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
+from gliofill.errors import GliofillError
+from gliofill.files.atomic import read_json, whole_file, write_json
+from gliofill.quality.verdict import CODES
+
+#: explanation of the columns, written beside the table
+COLUMNS: dict[str, Any] = {
+    "participant_id": "Participant, with sub-.",
+    "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
+    "contrast": "T1post is T1w after gadolinium, T1w is before.",
+    "status": "ok; flagged: used, but look at it; unusable; failed: a step of the preprocessing broke; missing.",
+    "action": "use: the acquired image; impute: a synthetic one; gap: there is none.",
+    "source": "Contrast that it is synthesised from; n/a if it is not.",
+    "reason": "Why the status and the action are what they are.",
+    "code": {"Description": "Code of the first verdict if the image is unusable; n/a if not.", "Levels": CODES},
+    "value": "The number that decided the verdict; n/a if no number did.",
+    "threshold": "What that number was compared with; n/a if no number decided.",
+    "reviewer": "yes or no if a reviewer decided on this image; n/a if not.",
+    "reviewer_reason": "The reviewer's reason; n/a if there is none.",
+}
+
+#: a contrast that the manifest of its session does not know
+NOT_FINISHED = {"status": "failed", "reason": "the step did not finish; its log tells why"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the review table; see `COLUMNS`."""
+
+    participant_id: str
+    session_id: str
+    contrast: str
+    status: str
+    action: str = "gap"
+    source: str = "n/a"
+    reason: str = ""
+    code: str = "n/a"
+    value: str = "n/a"
+    threshold: str = "n/a"
+    reviewer: str = "n/a"
+    reviewer_reason: str = "n/a"
+
+    @property
+    def folder(self) -> str:
+        """Path of the session below a BIDS root."""
+        return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
+
+
+def review_session(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[Outcome]:
+    """Return the outcome of each contrast of one session.
+
+    Parameters
+    ----------
+    rows
+        The session's rows of the coverage table.
+    manifest
+        The session's manifest; empty if it was not made.
+    """
+    entries = manifest.get("Contrasts", {})
+    acquired = {row.contrast: _acquired(row, entries.get(row.contrast, NOT_FINISHED)) for row in rows}
+    states = {contrast: outcome.status for contrast, outcome in acquired.items()}
+    return [_plan(row, acquired[row.contrast], states) for row in rows]
+
+
+def _acquired(row: Row, entry: Mapping[str, Any]) -> Outcome:
+    """Return what the acquired image of a row is worth; what is done without it is decided later."""
+    names = ("participant_id", "session_id", "contrast", "code", "value", "threshold", "reviewer", "reviewer_reason")
+    outcome = Outcome(status=row.status, reason=row.reason, **{name: getattr(row, name) for name in names})
+    if row.action != "use":
+        return outcome
+    status, reason = entry["status"], entry["reason"]
+    if status == "unusable" and row.reviewer == "yes":
+        why = f"used because a reviewer decided so ({row.reviewer_reason}), although the image {reason}"
+        return replace(outcome, status="flagged", action="use", reason=why)
+    if status in USABLE:
+        is_overruled = row.reason != ACQUIRED
+        texts = [text for text in (row.reason if is_overruled else "", reason) if text]
+        state = "flagged" if is_overruled else status
+        return replace(outcome, status=state, action="use", reason="; ".join(texts) or row.reason)
+    verdict: Mapping[str, Any] = next(iter(entry.get("verdicts", ())), {})
+    numbers = {name: _cell(verdict.get(name)) for name in ("value", "threshold")}
+    return replace(outcome, status=status, reason=reason, code=verdict.get("code", "n/a"), **numbers)
+
+
+def _plan(row: Row, outcome: Outcome, states: Mapping[str, str]) -> Outcome:
+    if row.action == "use":
+        if outcome.status != "unusable":
+            return outcome
+        action, source, reason = plan_gap(Contrast(row.contrast), outcome.reason, row.fallback != "n/a", states)
+    elif row.action == "impute" and states[row.source] not in USABLE:
+        action, source, reason = "gap", "n/a", f"{row.reason}; its source {row.source} is {states[row.source]}"
+    else:
+        action, source, reason = row.action, row.source, row.reason
+    return replace(outcome, action=action, source=source, reason=reason)
+
+
+def _cell(number: float | None) -> str:
+    return "n/a" if number is None else f"{number:.6g}"
+
+
+def review_cohort(output_dir: Path) -> Iterator[Outcome]:
+    """Review every session, by the coverage table and the manifests.
+
+    Raises
+    ------
+    GliofillError
+        If there is no coverage table.
+    """
+    for folder, rows in groupby(read_coverage(output_dir / paths.COVERAGE), key=lambda row: row.folder):
+        yield from review_session(list(rows), read_manifest(output_dir, folder))
+
+
+def unusable_images(output_dir: Path) -> frozenset[tuple[str, str]]:
+    """Return session and contrast of the acquired images that should not be used, as far as the cohort was covered."""
+    if not (output_dir / paths.COVERAGE).is_file():
+        return frozenset()
+    return frozenset((o.folder, o.contrast) for o in review_cohort(output_dir) if o.status == "unusable")
+
+
+def read_manifest(output_dir: Path, folder: str) -> dict[str, Any]:
+    """Return the manifest of a session, or an empty one if it was not made."""
+    path = output_dir / paths.session_qc(folder)
+    return read_json(path) if path.is_file() else {}
+
+
+def write_review(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write the review table and its data dictionary."""
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(COLUMNS), delimiter="\t", lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(outcome) for outcome in outcomes)
+    entries = ((name, {"Description": text} if isinstance(text, str) else text) for name, text in COLUMNS.items())
+    write_json(path.with_suffix(".json"), dict(entries))
+
+
+def read_review(path: Path) -> list[Outcome]:
+    """Read a review table.
+
+    Raises
+    ------
+    GliofillError
+        If the file is missing or is not a review table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Outcome(**{name: row[name] for name in COLUMNS}) for row in csv.DictReader(file, delimiter="\t")]
+    except FileNotFoundError as error:
+        raise GliofillError(f"{path}: no such file; run 'gliofill review' first") from error
+    except (ValueError, KeyError, csv.Error) as error:
+        raise GliofillError(
+            f"{path}: is not a review table ({error}); delete it and run 'gliofill review' again"
+        ) from error
+
+
+def read_late_fillings(table: Path) -> Mapping[str, list[Contrast]]:
+    """Return the contrasts to synthesise that were acquired and found unusable only after registration, by session.
+
+    The same state of the file is read once per process: the workflow asks for every single job.
+    """
+    stat = table.stat()
+    return _late_fillings(table, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=1)
+def _late_fillings(table: Path, _time_ns: int, _size: int) -> Mapping[str, list[Contrast]]:
+    planned = _planned_by_coverage(table.with_name(paths.COVERAGE))
+    found: dict[str, list[Contrast]] = {}
+    for outcome in read_review(table):
+        if outcome.action == "impute" and (outcome.folder, outcome.contrast) not in planned:
+            found.setdefault(outcome.folder, []).append(Contrast(outcome.contrast))
+    return found
+
+
+def _planned_by_coverage(table: Path) -> set[tuple[str, str]]:
+    return {(row.folder, row.contrast) for row in read_coverage(table) if row.action == "impute"}
+
+
+def remove_unplanned(output_dir: Path, outcomes: Iterable[Outcome]) -> list[str]:
+    """Remove synthetic images of an earlier run that nobody asks for any more, and return their names.
+
+    Only synthetic images are ever removed, never acquired ones. What the coverage table plans keeps its record, also
+    where that says that nothing could be made.
+    """
+    planned = _planned_by_coverage(output_dir / paths.COVERAGE)
+    removed = []
+    for outcome in outcomes:
+        contrast = Contrast(outcome.contrast)
+        record = output_dir / paths.imputed_qc(outcome.folder, contrast)
+        if outcome.action == "impute" or (outcome.folder, outcome.contrast) in planned or not record.is_file():
+            continue
+        for file in paths.imputed_files(outcome.folder, contrast):
+            if (output_dir / file).is_file():
+                (output_dir / file).unlink()
+                removed.append(file)
+        record.unlink()
+    return removed

@@ -1,0 +1,98 @@
+"""The trained models of an experiment: where they are, whether they may be tested, and what they predict."""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from gliofill.contrasts import Task
+from gliofill.errors import GliofillError
+from gliofill.evaluation.baselines import FLOORS
+from gliofill.evaluation.scoring import Predicted
+from gliofill.learning.models.folder import METADATA, Model, load_model
+from gliofill.learning.networks.inference import predict_slices, select_device
+from gliofill.learning.volumes.cases import Volume
+from gliofill.learning.volumes.framing import Crop
+
+
+def find_models(root: Path) -> dict[int, dict[str, Path]]:
+    """Find the model folders ``fold-{number}/{label}`` of one task.
+
+    Returns
+    -------
+    dict
+        By fold, then by label.
+
+    Raises
+    ------
+    GliofillError
+        If there is none, or a label is the name of a floor.
+    """
+    found: dict[int, dict[str, Path]] = {}
+    for path in sorted(root.glob(f"fold-*/*/{METADATA}")):
+        label, fold = path.parent.name, re.fullmatch(r"fold-(\d+)", path.parent.parent.name)
+        if label in FLOORS:
+            raise GliofillError(f"{path.parent}: a model cannot be called {label}, which is a method of the tables")
+        if fold:
+            found.setdefault(int(fold[1]), {})[label] = path.parent
+    if not found:
+        raise GliofillError(f"{root}: there is no model fold-1/LABEL/{METADATA}; run 'gliofill train' first")
+    return dict(sorted(found.items()))
+
+
+def load_tested(folders: Mapping[str, Path], task: Task, tested: Collection[str]) -> dict[str, Model]:
+    """Load the models of one fold.
+
+    Parameters
+    ----------
+    folders
+        By label.
+    task
+        What they must be for.
+    tested
+        Labels, without ``sub-``, of those that the fold tests.
+
+    Raises
+    ------
+    GliofillError
+        If a model cannot be used, or has seen someone that it would be tested on.
+    """
+    models = {label: load_model(folder, task) for label, folder in folders.items()}
+    for label, model in models.items():
+        validated = {score["session"].split("/")[0].removeprefix("sub-") for score in model.metadata["validation"]}
+        for seen, what in ((set(model.training.participants), "trained"), (validated, "calibrated")):
+            if leaked := sorted(seen & set(tested)):
+                raise GliofillError(
+                    f"{folders[label]}: was {what} on {', '.join(leaked)}, whom the split tests: the scores would be "
+                    "too good; train again with this split"
+                )
+    return models
+
+
+def predict_session(model: Model, volume: Volume, *, device: str = "auto") -> Predicted:
+    """Predict one session on the crop of `volume`; the network sees the crop that it was trained with.
+
+    Parameters
+    ----------
+    model
+        From `load_tested`.
+    volume
+        The session, with any crop.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    GliofillError
+        If a predicted value is not finite.
+    """
+    crop = Crop.around(volume.crop.place(volume.brain), model.training.crop_minimum)
+    source = crop.cut(volume.crop.place(volume.source))
+    predicted = predict_slices(model.networks, source, device=select_device(device))
+    if not np.isfinite(predicted.mean).all():
+        raise GliofillError(f"{model.model_id}: predicted values that are not finite; its weights are unusable")
+    image = volume.crop.cut(crop.place(predicted.mean))
+    if model.calibration is None:
+        return Predicted(image)
+    return Predicted(image, volume.crop.cut(crop.place(model.calibration.half_width(predicted.spread))))

@@ -1,0 +1,4 @@
+"""How alike two images or masks are.
+
+Plain functions of arrays; no files.
+"""

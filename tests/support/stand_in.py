@@ -1,0 +1,83 @@
+"""In the place of `gliofill`: leaves the records of a session without images, to try what Snakemake starts and when.
+
+The verbs that work on the whole cohort are the real ones.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from gliofill.cohort.coverage import Row, read_session
+from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
+from gliofill.derivatives.records import note_checksums, write_record
+from gliofill.files.atomic import write_text
+from gliofill.report.pages.freshness import page_state
+from gliofill.run.processes import cleaning_up
+
+OK: dict[str, Any] = {"status": "ok", "reason": ""}
+
+
+def leave_records(output: Path, verb: str, folder: str, contrast: str = "", rows: Sequence[Row] = ()) -> None:
+    """Write what a job of the verbs preprocess or impute leaves of a session; its rows are read if none are given."""
+    if verb == "preprocess":
+        manifest = {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)}
+        write_record(output / paths.session_qc(folder), manifest)
+    else:
+        write_record(output / paths.imputed_qc(folder, Contrast(contrast)), OK)
+    rows = rows or read_session(output / paths.COVERAGE, folder)
+    records = [paths.imputed_qc(folder, Contrast(row.contrast)) for row in rows if row.action == "impute"]
+    if all((output / record).is_file() for record in records):
+        leave_page(output, folder, rows)
+
+
+def leave_page(output: Path, folder: str, rows: Sequence[Row], failures: Collection[str] = ()) -> None:
+    """Write a page, picture and viewer that say nothing, but that they are up to date."""
+    state = page_state(output, folder, rows, failures)
+    names = (paths.session_page(folder), paths.montage(folder), paths.viewer_volumes(folder))
+    for name in names:
+        write_text(output / name, f'<meta name="gliofill-state" content="{state}">')
+    note_checksums(output, folder, names, anew=True)
+
+
+def _main(verb: str, words: list[str]) -> int:
+    if verb not in ("preprocess", "impute"):
+        from gliofill.cli.main import main
+
+        return main([verb, *words])
+    start = time.monotonic()
+    if seconds := float(os.environ.get("STAND_IN_SECONDS", 0)):
+        time.sleep(seconds)
+    if verb == "preprocess":
+        if os.environ.get("STAND_IN_FAILS") == verb:
+            return _fail(words[2])
+        leave_records(Path.cwd(), verb, words[2])
+    else:
+        leave_records(Path.cwd(), verb, *words[1:3])
+    with Path(f"times-{verb}.txt").open("a") as file:
+        file.write(f"{start} {time.monotonic()}\n")
+    return 0
+
+
+def leave_failure(output: Path, folder: str) -> dict[str, Any]:
+    """Write the record of a session whose contrasts failed, and return what it says of each."""
+    contrasts = {str(contrast): {"status": "failed", "reason": "broken on purpose"} for contrast in Contrast}
+    write_record(output / paths.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
+    return contrasts
+
+
+def _fail(folder: str) -> int:
+    """Record a failure of every contrast, and end as the real verb does then."""
+    from gliofill.cli.cohort import verdict, write_page
+
+    contrasts = leave_failure(Path.cwd(), folder)
+    write_page(Path.cwd(), folder)
+    return verdict({f"{folder} {name}": entry for name, entry in contrasts.items()})
+
+
+if __name__ == "__main__":
+    with cleaning_up():
+        sys.exit(_main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,305 @@
+"""Disks that are full, read-only or gone: one clear line, nothing partial, nothing recorded, and on it goes with room.
+
+A small disk in memory is mounted where that is allowed; elsewhere a limit on the size of files stands in for it.
+"""
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tests.cohort.test_review import GOOD, coverage, manifest
+from tests.synthesis.test_gap import GRID, _known_model  # noqa: F401  the model of these tests, too
+
+from gliofill.cli.main import main
+from gliofill.cohort.coverage import write_coverage
+from gliofill.config.settings import ImputeSettings, PreprocessSettings, Settings
+from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
+from gliofill.errors import GliofillError
+from gliofill.files.atomic import TEMPORARY, read_json, write_json
+from gliofill.files.nifti import write_image
+from gliofill.preprocess import session, verdicts
+from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.rigid import write_matrix
+from gliofill.preprocess.workflow import NodeFailure
+from gliofill.run import space
+from gliofill.run.disk import disk_problem
+from gliofill.run.lock import hold
+from gliofill.run.space import RESULT_BYTES, SCRATCH_BYTES, check_room
+
+SESSION = "sub-01"
+#: smaller than any file of these tests, and larger than what pytest writes meanwhile
+FEW_BYTES = 200
+
+
+@dataclass
+class SmallDisk:
+    """A disk that can be filled."""
+
+    root: Path
+    is_mounted: bool
+
+    def fill(self) -> None:
+        """Leave no room for another file with content."""
+        if not self.is_mounted:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, resource.RLIM_INFINITY))
+            return
+        with (self.root / ".filling").open("wb", buffering=0) as file:
+            for size in (65536, 1):
+                try:
+                    while file.write(bytes(size)):
+                        pass
+                except OSError as error:
+                    assert error.errno == errno.ENOSPC
+
+    def free(self) -> None:
+        """Make room again."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        (self.root / ".filling").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Mount eight megabytes of memory, or say that a limit on the size of files stands in for them."""
+    root = tmp_path / "disk"
+    root.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(root)]
+    is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0 if _is_root() else False
+    if not is_mounted:
+        print("no disk may be mounted here: a limit on the size of files stands in for a full one")
+    small = SmallDisk(root, is_mounted)
+    yield small
+    small.free()
+    if is_mounted:
+        subprocess.run(["umount", "-l", str(root)], check=True)
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0 and shutil.which("mount") is not None
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
+    """Run a verb and return its exit code and what it says on the error channel."""
+    capsys.readouterr()
+    code = main(words)
+    return code, capsys.readouterr().err.splitlines()
+
+
+def files(folder: Path) -> set[str]:
+    """Return all files with content but the one that fills the disk; a name alone takes no room and tells nothing."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".filling" and path.suffix != ".lock"
+    }
+
+
+def is_one_clear_line(lines: list[str]) -> bool:
+    (line,) = lines
+    reasons = (os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG))
+    return line.startswith("gliofill: ") and any(r in line for r in reasons) and "run the same command again" in line
+
+
+def test_coverage_on_a_full_disk(disk: SmallDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ball = np.linalg.norm(np.indices((20, 20, 20)) - 9.5, axis=0) < 8
+    image = tmp_path / "bids" / SESSION / "anat" / f"{SESSION}_T2w.nii.gz"
+    write_image(image, 1000 * ball, np.diag([5.0, 5, 5, 1]))
+    words = ("coverage", str(tmp_path / "bids"), str(disk.root))
+    disk.fill()
+    code, lines = run(capsys, *words)
+    assert code == 1 and is_one_clear_line(lines) and files(disk.root) == set()
+    disk.free()
+    assert main(words) == 0 and (disk.root / paths.COVERAGE).is_file()
+
+
+def acquire(folder: Path) -> tuple[Path, Path]:
+    """Write a dataset with one T2w and its coverage table; returns both folders."""
+    write_image(folder / "bids" / SESSION / "anat" / f"{SESSION}_T2w.nii.gz", np.ones(GRID), np.eye(4))
+    row = coverage({Contrast.T2W: GOOD})
+    file = f"{SESSION}/anat/{SESSION}_T2w.nii.gz"
+    write_coverage(folder / "coverage.tsv", [replace(r, file=file if r.contrast == "T2w" else r.file) for r in row])
+    return folder / "bids", folder / "coverage.tsv"
+
+
+def leave_scratch(_workflow: object, scratch: Path, **_: object) -> list[NodeFailure]:
+    """Leave what the steps of a session would."""
+    for name, data in (("T2w", np.random.default_rng(0).random(GRID)), ("mask", np.ones(GRID))):
+        folder = scratch / "session" / f"resample_{name}"
+        folder.mkdir(parents=True)
+        nib.save(nib.Nifti1Image(data.astype(np.float32), np.eye(4)), folder / "resampled.nii")
+    write_matrix(scratch / "session" / "resample_T2w" / "resampled.txt", np.eye(4))
+    write_json(scratch / "session" / "align" / "aligned.json", {})
+    return []
+
+
+@pytest.fixture
+def words(tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Give the command that preprocesses a session onto the small disk; its steps are done already."""
+    bids, table = acquire(tmp_path)
+    shutil.copy(table, disk.root / paths.COVERAGE)
+    monkeypatch.setattr(session, "build", lambda plan, *_, **__: plan)
+    monkeypatch.setattr(session, "run", leave_scratch)
+    monkeypatch.setattr(verdicts, "judge_session", lambda content, *_: content)
+    return ("preprocess", str(bids), str(disk.root), SESSION, "--work-dir", str(tmp_path / "work"))
+
+
+def test_publishing_a_session_on_a_full_disk(
+    words: tuple[str, ...], disk: SmallDisk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill_at_the_end(workflow: SessionPlan, scratch: Path, **options: object) -> list[NodeFailure]:
+        failures = leave_scratch(workflow, scratch)
+        disk.fill()
+        return failures
+
+    before = files(disk.root)
+    monkeypatch.setattr(session, "run", fill_at_the_end)
+    code, lines = run(capsys, *words)
+    assert code == 1 and is_one_clear_line(lines)
+    assert files(disk.root) == before, "something partial is there"
+    assert not list(Path(words[-1]).glob("*/*")), "scratch is left"
+    disk.free()
+    monkeypatch.setattr(session, "run", leave_scratch)
+    assert main(words) == 0
+    assert read_json(disk.root / paths.session_qc(SESSION))["Contrasts"]["T2w"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("where", ["a step tells", "nipype breaks down", "scratch vanishes"])
+def test_a_disk_that_fails_the_steps_is_no_fault_of_the_session(
+    words: tuple[str, ...],
+    disk: SmallDisk,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    def fail(_workflow: SessionPlan, scratch: Path, **_: object) -> list[NodeFailure]:
+        text = "OSError: [Errno 28] No space left on device"
+        if where == "nipype breaks down":
+            raise RuntimeError(text)
+        if where == "scratch vanishes":
+            shutil.rmtree(scratch.parent)
+            text = "FileNotFoundError: corrected.nii"
+        return [NodeFailure("correct_T2w", text)]
+
+    before = files(disk.root)
+    monkeypatch.setattr(session, "run", fail)
+    code, (line,) = run(capsys, *words)
+    expected = "has vanished" if where == "scratch vanishes" else "No space left on device"
+    assert code == 1 and line.startswith("gliofill: ") and expected in line and "run the same command again" in line
+    assert files(disk.root) == before
+    monkeypatch.setattr(session, "run", leave_scratch)
+    assert main(words) == 0 and (disk.root / paths.session_qc(SESSION)).is_file()
+
+
+def test_a_result_of_which_a_part_was_written_is_told_as_a_full_disk(
+    words: tuple[str, ...], disk: SmallDisk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def publish(_publisher: object) -> None:
+        raise GliofillError("resampled.nii: cannot be read as NIfTI (expected 34 MB, got 18)")
+
+    before = files(disk.root)
+    monkeypatch.setattr(session, "run", leave_scratch)
+    with monkeypatch.context() as patch:
+        patch.setattr(session._Publisher, "publish", publish)
+        patch.setattr("gliofill.run.disk.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+        code, (line,) = run(capsys, *words)
+    assert code == 1 and "No space left on device; make room" in line
+    assert files(disk.root) == before
+    assert main(words) == 0
+
+
+def test_a_raw_image_on_bad_sectors_is_a_fault_of_that_image(tmp_path: Path) -> None:
+    assert disk_problem("OSError: [Errno 5] Input/output error: sub-01_T2w.nii.gz", tmp_path) is None
+
+
+def test_imputation_on_a_full_disk(disk: SmallDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    write_coverage(disk.root / paths.COVERAGE, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}))
+    write_json(disk.root / paths.session_qc(SESSION), manifest())
+    source = np.random.default_rng(0).uniform(1000, 2000, size=GRID)
+    write_image(disk.root / paths.preprocessed(SESSION, Contrast.T2W), source, np.eye(4))
+    brain = np.zeros(GRID)
+    brain[5:35, 5:45, 2:10] = 1
+    write_image(disk.root / paths.brain_mask(SESSION), brain, np.eye(4), dtype="uint8")
+    words = ("impute", str(disk.root), SESSION, "FLAIR", "--settings", ImputeSettings(device="cpu").to_json())
+    before = files(disk.root)
+    disk.fill()
+    code, lines = run(capsys, *words)
+    assert code == 1 and is_one_clear_line(lines) and files(disk.root) == before
+    disk.free()
+    assert main(words) == 0
+    assert {paths.imputed(SESSION, Contrast.FLAIR), paths.imputed_qc(SESSION, Contrast.FLAIR)} <= files(disk.root)
+
+
+@pytest.mark.parametrize("verb", ["review", "status"])
+def test_tables_on_a_full_disk_stay_as_they_were(
+    disk: SmallDisk, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    write_coverage(disk.root / paths.COVERAGE, coverage({}))
+    words = (verb, str(disk.root), *(["--write"] if verb == "status" else []))
+    assert main(words) == 0
+    table = disk.root / (paths.REVIEW if verb == "review" else paths.COMPLETE)
+    before = (files(disk.root), table.read_bytes())
+    disk.fill()
+    code, lines = run(capsys, *words)
+    assert code == 1 and is_one_clear_line(lines)
+    assert (files(disk.root), table.read_bytes()) == before
+    disk.free()
+    assert main(words) == 0
+
+
+def test_a_read_only_output_folder_is_told_before_anything_starts(
+    disk: SmallDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_coverage(disk.root / paths.COVERAGE, coverage({}))
+    if disk.is_mounted:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk.root)], check=True)
+        code, (line,) = run(capsys, "review", str(disk.root))
+        assert code == 1 and "Read-only file system; make it writable" in line
+    else:  # root writes where others may not: a file is in the way instead
+        (disk.root / ".gliofill").touch()
+    with pytest.raises(GliofillError, match=r"^output_dir [^\n]*: cannot be written \([^\n]+\)$"):
+        hold(disk.root, is_local=True)
+    if disk.is_mounted:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk.root)], check=True)
+    assert not [name for name in files(disk.root) if TEMPORARY in name]
+
+
+@pytest.fixture
+def three_sessions(tmp_path: Path) -> Settings:
+    for name in ("sub-01", "sub-02", "sub-03/ses-a"):
+        (tmp_path / "bids" / name).mkdir(parents=True)
+    return Settings(tmp_path / "bids", tmp_path / "out")
+
+
+def test_a_run_without_room_is_refused_with_numbers(three_sessions: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = 3 * RESULT_BYTES + 2 * SCRATCH_BYTES
+    monkeypatch.setattr(space, "free_bytes", lambda _: needed - 1)
+    with pytest.raises(GliofillError, match=r"3 sessions need about 1\.0 GB there, 1\.0 GB are free; make room"):
+        check_room(three_sessions, side_by_side=2)
+    check_room(replace(three_sessions, check_space=False), side_by_side=2)
+    # what is done needs no room, nor do sessions that were not asked for
+    check_room(replace(three_sessions, participants=("02",)), side_by_side=2)
+    write_json(three_sessions.output_dir / paths.session_qc("sub-03/ses-a"), {})
+    check_room(three_sessions, side_by_side=2)
+    monkeypatch.setattr(space, "free_bytes", lambda _: 2 * 2 * RESULT_BYTES + 2 * SCRATCH_BYTES - 1)
+    both = PreprocessSettings(output_spaces=("template", "native"))
+    with pytest.raises(GliofillError, match="2 sessions need"):
+        check_room(replace(three_sessions, preprocess=both), side_by_side=2)
+
+
+def test_scratch_on_another_disk_is_looked_at_there(
+    three_sessions: Settings, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "_disk", lambda path: path == disk.root)
+    elsewhere = replace(three_sessions, work_dir=str(disk.root))
+    monkeypatch.setattr(space, "free_bytes", lambda path: 10**9 if path == disk.root else 3 * RESULT_BYTES)
+    check_room(elsewhere, side_by_side=2)
+    with pytest.raises(GliofillError, match=rf"^{disk.root}: 3 sessions need about 1\.4 GB"):
+        check_room(elsewhere, side_by_side=3)

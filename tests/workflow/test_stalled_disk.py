@@ -1,0 +1,126 @@
+"""A disk that stops to answer, as one on the network may: a run that starts says so, one that works waits and goes on.
+
+A small file system is mounted and frozen where that is allowed: what writes there then waits, and no signal reaches it.
+Elsewhere a probe that sleeps, and a stopped process, stand in for what waits.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import run_gliofill
+from tests.support.small_cohort import make_cohort
+from tests.support.small_disk import make_disk, mount, unmount
+from tests.workflow.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, files
+
+from gliofill.errors import GliofillError
+from gliofill.files.atomic import sha256
+from gliofill.run import disk, lock
+from gliofill.run.lock import hold, release
+
+#: a frozen file system is thawed after this long, whatever became of the test
+SAFETY_SECONDS = 90
+
+
+@dataclass
+class StallingDisk:
+    """A disk that can be made to stall."""
+
+    root: Path
+    is_mounted: bool
+
+    @contextmanager
+    def stalled(self, step: subprocess.Popen[str] | None = None) -> Iterator[None]:
+        """Let the disk not answer; where none is mounted, a step is stopped instead."""
+        if not self.is_mounted:
+            if step:
+                step.send_signal(signal.SIGSTOP)
+            yield
+            if step:
+                step.send_signal(signal.SIGCONT)
+            return
+        thaw = ["fsfreeze", "--unfreeze", str(self.root)]
+        later = ["sh", "-c", f'sleep {SAFETY_SECONDS}; exec "$@"', "sh", *thaw]
+        safety = subprocess.Popen(later, start_new_session=True)
+        try:
+            subprocess.run(["fsfreeze", "--freeze", str(self.root)], check=True)
+            yield
+        finally:
+            subprocess.run(thaw, check=False)
+            os.killpg(safety.pid, signal.SIGKILL)
+            safety.wait()
+
+
+@pytest.fixture
+def stalling(tmp_path: Path) -> Iterator[StallingDisk]:
+    image, root = tmp_path / "disk.img", tmp_path / "disk"
+    root.mkdir()
+    is_mounted = shutil.which("fsfreeze") is not None and make_disk(image) and mount(image, root)
+    yield StallingDisk(root, is_mounted)
+    if is_mounted:
+        unmount(root)
+
+
+def test_a_run_does_not_start_on_a_disk_that_does_not_answer(
+    stalling: StallingDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "PATIENCE_SECONDS", 2.0)
+    output = stalling.root / "out"
+    with stalling.stalled(), monkeypatch.context() as patch:
+        if not stalling.is_mounted:
+            patch.setattr(disk, "_PROBE", "import time; time.sleep(60)")
+        began = time.monotonic()
+        with pytest.raises(GliofillError) as caught:
+            hold(output, is_local=True)
+        assert time.monotonic() - began < 20
+    message = str(caught.value)
+    assert message.startswith(f"{output}: its disk does not answer") and "run the same command again" in message
+    assert "\n" not in message and not output.exists()
+    hold(output, is_local=True)
+    assert (output / lock.NOTE).is_file()
+    release(output)
+
+
+def test_a_disk_that_answers_or_refuses_is_asked_in_a_moment(tmp_path: Path) -> None:
+    disk.check_answers(reads=[tmp_path, tmp_path / "absent"], writes=[tmp_path / "a" / "b", Path("/proc/absent")])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_step_waits_for_a_disk_that_stalls_and_then_writes_what_it_would_have_written(
+    stalling: StallingDisk, tmp_path: Path
+) -> None:
+    make_cohort(tmp_path, sessions=1)
+    made = {}
+    for output in (tmp_path / "healthy", stalling.root / "out"):
+        done = run_gliofill("coverage", str(tmp_path / "bids"), str(output), "--settings", LENIENT_JSON)
+        assert done.returncode == 0, done.stderr
+        command = [
+            sys.executable,
+            "-m",
+            "gliofill.cli.main",
+            "preprocess",
+            str(tmp_path / "bids"),
+            str(output),
+            SESSION,
+        ]
+        command += ["--settings", SETTINGS, "--threads", "1"]
+        step = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if output.parent == stalling.root:
+            time.sleep(2)
+            with stalling.stalled(step):
+                time.sleep(8)
+                assert step.poll() is None
+        told, complaint = step.communicate(timeout=240)
+        assert step.returncode == 0, complaint
+        assert "T2w: ok" in told
+        results = [path for path in files(output) if path.name.endswith((".nii.gz", ".txt"))]
+        made[output.name] = {str(path.relative_to(output)): sha256(path) for path in results}
+    assert len(made["out"]) >= 3 and made["out"] == made["healthy"]
