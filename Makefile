@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test card-test soak fuzz audit experiment docs lint bench clean browser
+.PHONY: demo test slurm-test gpu-test soak fuzz audit experiment docs lint bench clean browser
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -46,10 +46,10 @@ slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	pytest -m slurm -vv -rs --durations=0 tests/slurm
 	@test ! -f build/slurm-jobs.md || cat build/slurm-jobs.md
 
-# a minute on a machine with a graphics card: that it gives the same bytes twice, the numbers of a processor, and runs out of
-# memory gracefully; then the tests of learning, which take the card where there is one
-card-test: $(VENV)/test.stamp
-	pytest -m card tests/learning/test_cuda.py
+# a minute on a machine with a GPU: that it gives the same bytes twice, the numbers of a processor, and runs out of
+# memory gracefully; then the tests of learning, which take the GPU where there is one
+gpu-test: $(VENV)/test.stamp
+	pytest -m gpu tests/learning/test_cuda.py
 	pytest tests/learning
 
 # two hours: runs of a cohort, and of tuning and training, that are each killed at fifty random moments, completed, and compared

@@ -1,6 +1,6 @@
 """gliofill: from a BIDS dataset to a complete set of four MRI contrasts per session.
 
-The stages stand in workflow/rules. Every rule is one call of a `gliofill` verb, so that each step can be run by hand.
+The stages stand in workflow/rules. Every rule is one call of a `gliofill` subcommand, so that each step can be run by hand.
 """
 
 from pathlib import Path

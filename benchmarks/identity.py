@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.files.nifti import read_image
-from gliofill.quality.preprocessed.identity import FLUID, GREY, GREY_GUIDED, Look, identify
+from gliofill.quality.preprocessed.identity import CSF, GREY, GREY_GUIDED, Look, identify
 from gliofill.quality.preprocessed.identity_measures import TissueMaps
 from gliofill.template import grey_matter_map, template_brain, white_matter_map
 
@@ -103,7 +103,7 @@ class Tally:
         print("\nRight labels: " + ", ".join(f"{count} {name}" for name, count in self.right.items()))
         print(*self.wrong, sep="\n")
         for name, high, boundary in (
-            ("fluid_brightness", (Contrast.T2W,), FLUID),
+            ("csf_brightness", (Contrast.T2W,), CSF),
             ("grey_over_white", (Contrast.FLAIR,), GREY_GUIDED),
             ("grey_ratio", (Contrast.FLAIR,), GREY),
         ):
@@ -114,7 +114,7 @@ class Tally:
         rows = [
             (subject.split("/ses-")[0], contrast in high, measures[name])
             for subject, contrast, measures in self.measures
-            if name in measures and (name == "fluid_brightness" or contrast is not Contrast.T2W)
+            if name in measures and (name == "csf_brightness" or contrast is not Contrast.T2W)
         ]
         if len({is_high for _, is_high, _ in rows}) < 2:
             return

@@ -1,8 +1,8 @@
-"""Sessions per hour of a graphics card, or of a processor, by the number of gaps that share a process.
+"""Sessions per hour of a GPU, or of a processor, by the number of gaps that share a process.
 
 Generates preprocessed sessions on the 1 mm grid whose FLAIR is missing, and fills them with the embedded model as
 Snakemake does, one job after the other: the first of each batch fills the gaps of the others ahead. Snakemake's and
-SLURM's own work is not in the numbers. With ``--instant`` the network costs nothing: what is left is what no card makes
+SLURM's own work is not in the numbers. With ``--instant`` the network costs nothing: what is left is what no GPU makes
 faster. Usage::
 
     python benchmarks/imputation.py [--batches 1 4 16] [--device auto] [--threads 2] [--instant] [--folder DIR]
@@ -28,8 +28,8 @@ from gliofill.derivatives import paths
 from gliofill.files.atomic import write_json
 from gliofill.files.nifti import write_image
 
-#: the verb on a machine whose processor passes for a card, and with a network that costs nothing
-ANY_DEVICE = "from gliofill.verbs import cohort; cohort._has_card = lambda device: True; "
+#: the subcommand on a machine whose processor passes for a GPU, and with a network that costs nothing
+ANY_DEVICE = "from gliofill.cli import cohort; cohort._has_gpu = lambda device: True; "
 INSTANT = (
     "import gliofill.synthesis.volume as i, numpy as n; from gliofill.learning.networks.inference import Prediction; "
     "i.predict_slices = lambda networks, s, **_: Prediction((1 - s).astype('f4'), n.zeros(s.shape, 'f4')); "

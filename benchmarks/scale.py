@@ -1,10 +1,10 @@
 """Time and memory of what is done before and between the jobs of a cohort, as the cohort grows.
 
 For each size, generates a BIDS dataset of tiny images and measures in fresh processes, start of Python included: the
-scan, the coverage table made and made again, a dry run of everything, the verbs over the whole cohort, a second start
-of a finished run, and a start after one session was added. What the jobs of a session would leave behind is fabricated,
-and the one session that is added is made by a program that stands in for the verbs. At last, what one job spends on
-reading the workflow, beside a workflow of one rule without anything. Usage::
+scan, the coverage table made and made again, a dry run of everything, the subcommands over the whole cohort, a second
+start of a finished run, and a start after one session was added. What the jobs of a session would leave behind is
+fabricated, and the one session that is added is made by a program that stands in for the subcommands. At last, what one
+job spends on reading the workflow, beside a workflow of one rule without anything. Usage::
 
     python benchmarks/scale.py [--sessions 100 1000 10000] [--folder DIR] [--markdown FILE]
 """
@@ -136,16 +136,16 @@ class Cohort:
             (folder / name / "gliofill").chmod(0o755)
 
     def gliofill(self, *words: str) -> Measurement:
-        """Run a verb."""
+        """Run a subcommand."""
         return measure([sys.executable, "-m", "gliofill.cli", *words], self.folder)
 
     def snakemake(self, *words: str) -> Measurement:
-        """Run the workflow, with the stand-in for the verbs."""
+        """Run the workflow, with the stand-in for the subcommands."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", CORES]
         return measure([*command, *words, "--configfile", str(self.folder / "config.json")], self.folder)
 
     def fabricate(self) -> dict[str, Measurement]:
-        """Write what a finished run leaves, Snakemake's own notes included, and measure the verbs over the cohort."""
+        """Write what a finished run leaves, Snakemake's own notes included, and measure what works on the cohort."""
         table = read_coverage(self.output / paths.COVERAGE)
         for folder, group in groupby(table, key=lambda row: row.folder):
             rows = list(group)

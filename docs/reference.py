@@ -1,4 +1,4 @@
-"""Pages that are made from the code when the site is built: verbs, configuration, recipes, list of decisions."""
+"""Pages that are made from the code when the site is built: subcommands, configuration, recipes, list of decisions."""
 
 import argparse
 import dataclasses
@@ -12,7 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from gliofill.cli.app_options import make_parser
-from gliofill.cli.main import make_verb_parser
+from gliofill.cli.main import make_subcommand_parser
 from gliofill.config.parsing import config_schema, share_folder
 from gliofill.config.recipe import CHOICES, RANGES, Recipe
 
@@ -21,19 +21,24 @@ DECISIONS = Path(__file__).parent / "decisions"
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
-    pages = {"verbs": verbs(), "configuration": configuration(), "recipes": recipes(), "decisions/index": decisions()}
+    pages = {
+        "subcommands": subcommands(),
+        "configuration": configuration(),
+        "recipes": recipes(),
+        "decisions/index": decisions(),
+    }
     for name, lines in pages.items():
         files.append(File.generated(config, f"{name}.md", content="\n".join(lines) + "\n"))
     return files
 
 
-def verbs() -> Iterator[str]:
-    """Yield the help of the BIDS-App command and of every verb."""
-    yield "# Verbs\n"
-    yield "Each rule of the workflow is one call of a verb, so that every step can be run, tested and mended by hand.\n"
+def subcommands() -> Iterator[str]:
+    """Yield the help of the BIDS-App command and of every subcommand."""
+    yield "# Subcommands\n"
+    yield "Each rule of the workflow calls one subcommand, so you can run, test and debug every step by hand.\n"
     yield "## gliofill BIDS_DIR OUTPUT_DIR participant\n"
     yield from _help(make_parser())
-    parser = make_verb_parser()
+    parser = make_subcommand_parser()
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     for name, command in commands.choices.items():
         yield f"## gliofill {name}\n"

@@ -64,7 +64,7 @@ def real_data() -> Path:
     return Path(folder)
 
 
-#: no sandbox because the tests may run as root in a container; a software renderer gives WebGL without a graphics card
+#: no sandbox because the tests may run as root in a container; a software renderer gives WebGL without a GPU
 CHROMIUM_OPTIONS = (
     *("--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),

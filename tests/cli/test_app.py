@@ -95,7 +95,7 @@ def test_a_wrong_option_gets_one_line_that_says_what_to_do(words: str, message: 
     assert message in str(caught.value)
 
 
-def test_a_misspelt_verb_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_subcommand_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preproces", "/in"]) == 2
     assert "did you mean 'preprocess'?" in capsys.readouterr().err
 
@@ -106,7 +106,7 @@ def test_what_the_options_say_reaches_snakemake(started: list[list[str]]) -> Non
     assert "--cores 3 --resources gpu=2 mem_mb=8000" in " ".join(command) and command[-1] == "--quiet"
 
 
-def test_a_cluster_is_not_held_to_the_cores_and_cards_of_this_machine(started: list[list[str]]) -> None:
+def test_a_cluster_is_not_held_to_the_cores_and_gpus_of_this_machine(started: list[list[str]]) -> None:
     assert run_app(["bids", "out", "participant", "--profile", "slurm"]) == 0
     (command,) = started
     assert Path(command[command.index("--workflow-profile") + 1]).name == "slurm"

@@ -12,7 +12,7 @@ from gliofill.cohort.coverage import Row
 from gliofill.config.parsing import parse_config
 from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
-from gliofill.derivatives.external_masks import check_datasets, find_given
+from gliofill.derivatives.external_masks import check_datasets, find_external_masks
 from gliofill.errors import GliofillError
 from gliofill.files.nifti import canonical_grid, write_image
 from gliofill.preprocess.plan import plan_session
@@ -99,8 +99,8 @@ def test_a_mask_that_is_no_brain_is_refused(tmp_path: Path) -> None:
 
 def test_masks_of_a_participant_serve_a_dataset_without_session_folders(tmp_path: Path) -> None:
     write_image(tmp_path / "sub-01/anat/sub-01_desc-brain_mask.nii.gz", ball(), AFFINE)
-    assert len(find_given({"mine": str(tmp_path)}, "sub-01/ses-a", "brain")) == 1
-    assert not find_given({"mine": str(tmp_path)}, "sub-02/ses-a")
+    assert len(find_external_masks({"mine": str(tmp_path)}, "sub-01/ses-a", "brain")) == 1
+    assert not find_external_masks({"mine": str(tmp_path)}, "sub-02/ses-a")
 
 
 @pytest.mark.parametrize(

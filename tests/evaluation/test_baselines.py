@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gliofill.errors import GliofillError
-from gliofill.evaluation.baselines import FLOORS, VOXELS_PER_VOLUME, Floors, HistogramMapping
+from gliofill.evaluation.baselines import BASELINES, VOXELS_PER_VOLUME, Baselines, HistogramMapping
 from gliofill.learning.volumes.cases import Volume
 
 units = arrays(np.float64, st.integers(1, 50), elements=st.floats(0, 1))
@@ -34,11 +34,11 @@ def test_sources_of_one_intensity_become_the_mean_of_what_they_are_matched_with(
 
 
 def test_a_falling_target_is_found_by_the_line_and_not_by_the_histogram(make_volume: Callable[..., Volume]) -> None:
-    floors = Floors.fit(make_volume(seed) for seed in range(3))
-    assert (floors.linear.slope, floors.linear.intercept) == pytest.approx((-1, 1), abs=1e-3)
+    baselines = Baselines.fit(make_volume(seed) for seed in range(3))
+    assert (baselines.linear.slope, baselines.linear.intercept) == pytest.approx((-1, 1), abs=1e-3)
     other = make_volume(9)
-    predicted = floors.predict(other.source)
-    assert tuple(predicted) == FLOORS
+    predicted = baselines.predict(other.source)
+    assert tuple(predicted) == BASELINES
     inside = {method: image[other.brain] for method, image in predicted.items()}
     target = other.target[other.brain].astype(float)
     np.testing.assert_allclose(inside["linear"], target, atol=2e-3)
@@ -53,14 +53,14 @@ def test_floors_are_fitted_inside_the_brain_on_a_sample(
     volume = make_volume()
     assert volume.brain.sum() < VOXELS_PER_VOLUME
     volume.target[~volume.brain] = 0.5  # a background that would tilt the line
-    whole = Floors.fit([volume])
+    whole = Baselines.fit([volume])
     monkeypatch.setattr("gliofill.evaluation.baselines.VOXELS_PER_VOLUME", 100)
-    sampled = Floors.fit([volume])
-    for floors in (whole, sampled):
-        assert floors.linear.slope == pytest.approx(-1, abs=1e-3)
+    sampled = Baselines.fit([volume])
+    for baselines in (whole, sampled):
+        assert baselines.linear.slope == pytest.approx(-1, abs=1e-3)
     assert sampled.linear.slope != whole.linear.slope
 
 
 def test_without_training_volumes_there_are_no_floors() -> None:
     with pytest.raises(GliofillError, match="there is no training volume"):
-        Floors.fit([])
+        Baselines.fit([])

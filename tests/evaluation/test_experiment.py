@@ -13,7 +13,7 @@ from gliofill.config.recipe import Recipe
 from gliofill.contrasts import TASKS
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
-from gliofill.evaluation.baselines import FLOORS
+from gliofill.evaluation.baselines import BASELINES
 from gliofill.evaluation.experiment import evaluate
 from gliofill.evaluation.panels import Panel, write_panels
 from gliofill.evaluation.scoring import Predicted
@@ -93,7 +93,7 @@ def test_every_method_is_scored_on_every_tested_session(root: Path) -> None:
     lines: list[str] = []
     out = run(root, participants=root / "participants.tsv", strata=["grade"], threads=2, log=lines.append)
     metrics = read_table(out / "metrics.tsv")
-    methods = [*FLOORS, "nolesion", "lesion"]
+    methods = [*BASELINES, "nolesion", "lesion"]
     expected = [(session, method) for session in ("sub-03/ses-1", "sub-03/ses-2", "sub-04") for method in methods]
     assert list(zip(metrics["session"], metrics["method"], strict=True)) == expected
     assert set(metrics["lesion_ml"]) == {0.032}

@@ -1,4 +1,4 @@
-"""What a graphics card does otherwise than a processor: its own order of sums, its own memory. `make card-test`."""
+"""What a GPU does otherwise than a processor: its own order of sums, its own memory. `make gpu-test`."""
 
 import dataclasses
 from pathlib import Path
@@ -23,9 +23,9 @@ from gliofill.learning.training.batches import SliceSource
 from gliofill.learning.training.loop import train
 from gliofill.learning.volumes.cases import Case, load_case
 
-pytestmark = [pytest.mark.card, pytest.mark.usefixtures("small_crop")]
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("small_crop")]
 
-CARD, CPU = torch.device("cuda", 0), torch.device("cpu")
+GPU, CPU = torch.device("cuda", 0), torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -39,49 +39,47 @@ def slices() -> np.ndarray:
     return np.random.default_rng(0).random((12, 160, 192), dtype=np.float32)
 
 
-def test_the_card_is_chosen() -> None:
+def test_the_gpu_is_chosen() -> None:
     assert select_device("auto").type == "cuda"
 
 
 def test_the_same_bytes_twice_and_the_numbers_of_a_processor(network: Generator, slices: np.ndarray) -> None:
-    once, again = (predict_slices([network], slices, device=CARD) for _ in range(2))
+    once, again = (predict_slices([network], slices, device=GPU) for _ in range(2))
     assert np.array_equal(once.mean, again.mean) and np.array_equal(once.spread, again.spread)
-    exact, reference = (
-        predict_slices([network], slices[:3], device=device, precision="fp32") for device in (CARD, CPU)
-    )
+    exact, reference = (predict_slices([network], slices[:3], device=device, precision="fp32") for device in (GPU, CPU))
     assert np.abs(exact.mean[:2] - reference.mean[:2]).max() < 2e-3
     # bfloat16 keeps three digits
     assert np.abs(once.mean[:2] - reference.mean[:2]).mean() < 5e-3
 
 
-def test_a_card_with_little_memory_takes_fewer_slices_at_a_time(network: Generator) -> None:
+def test_a_gpu_with_little_memory_takes_fewer_slices_at_a_time(network: Generator) -> None:
     slices = np.random.default_rng(0).random((64, 160, 192), dtype=np.float32)
-    plain = predict_slices([network], slices, device=CARD, batch_size=4)
+    plain = predict_slices([network], slices, device=GPU, batch_size=4)
     torch.cuda.empty_cache()
-    total, held = torch.cuda.mem_get_info(CARD)[1], torch.cuda.memory_allocated(CARD)
-    torch.cuda.reset_peak_memory_stats(CARD)
-    predict_slices([network], slices[:8], device=CARD, batch_size=8)
+    total, held = torch.cuda.mem_get_info(GPU)[1], torch.cuda.memory_allocated(GPU)
+    torch.cuda.reset_peak_memory_stats(GPU)
+    predict_slices([network], slices[:8], device=GPU, batch_size=8)
     torch.cuda.empty_cache()
-    enough = 1.5 * torch.cuda.max_memory_allocated(CARD) + held + 2**28
-    torch.cuda.set_per_process_memory_fraction(enough / total, CARD)
+    enough = 1.5 * torch.cuda.max_memory_allocated(GPU) + held + 2**28
+    torch.cuda.set_per_process_memory_fraction(enough / total, GPU)
     try:
-        scarce = predict_slices([network], slices, device=CARD, batch_size=64)
+        scarce = predict_slices([network], slices, device=GPU, batch_size=64)
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, CARD)
+        torch.cuda.set_per_process_memory_fraction(1.0, GPU)
     assert np.abs(scarce.mean - plain.mean).max() < 0.05
     assert np.abs(scarce.mean - plain.mean).mean() < 5e-3  # bfloat16, other sizes of batches
 
 
 def test_a_slice_that_does_not_fit_is_told(network: Generator) -> None:
-    network.to(CARD)
+    network.to(GPU)
     torch.cuda.empty_cache()
-    total = torch.cuda.mem_get_info(CARD)[1]
-    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(CARD) + 2**24) / total, CARD)
+    total = torch.cuda.mem_get_info(GPU)[1]
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(GPU) + 2**24) / total, GPU)
     try:
         with pytest.raises(GliofillError, match="not enough memory for one slice"):
-            predict_slices([network], np.zeros((2, 800, 800), np.float32), device=CARD)
+            predict_slices([network], np.zeros((2, 800, 800), np.float32), device=GPU)
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, CARD)
+        torch.cuda.set_per_process_memory_fraction(1.0, GPU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -116,15 +114,15 @@ def test_a_stopped_training_of_the_brain_extraction_goes_on_bit_for_bit(tmp_path
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
 
 
-def test_volumes_that_do_not_fit_on_the_card_give_the_same_batches(
+def test_volumes_that_do_not_fit_on_the_gpu_give_the_same_batches(
     recipe: Recipe, cases: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = dataclasses.replace(recipe, augment_affine=0.05, augment_bias=0.1, augment_contrast=0.1, context_slices=1)
     volumes = [load_case(case) for case in cases]
-    there = SliceSource(volumes, recipe, CARD)
+    there = SliceSource(volumes, recipe, GPU)
     monkeypatch.setattr(batches, "GPU_SHARE", 0.0)
-    here = SliceSource(volumes, recipe, CARD)
-    assert there.images[0][0].device == CARD and here.images[0][0].device == CPU
+    here = SliceSource(volumes, recipe, GPU)
+    assert there.images[0][0].device == GPU and here.images[0][0].device == CPU
     host = SliceSource(volumes, recipe, CPU)
     for iteration in range(5):
         drawn, copied, alone = (source.draw(iteration) for source in (there, here, host))
@@ -137,7 +135,7 @@ def test_volumes_that_do_not_fit_on_the_card_give_the_same_batches(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_normalisation_and_its_gradients_are_those_of_torch(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    values = torch.randn(2, 32, 24, 40, device=CARD).to(memory_format=torch.channels_last)
+    values = torch.randn(2, 32, 24, 40, device=GPU).to(memory_format=torch.channels_last)
     weight = torch.randn_like(values)
     found = []
     for layer, kind in ((InstanceNorm(), dtype), (nn.InstanceNorm2d(32), torch.float32)):

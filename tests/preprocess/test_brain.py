@@ -18,7 +18,7 @@ from gliofill.metrics.overlap import dice
 from gliofill.preprocess import steps
 from gliofill.simulation.head import built_in_head, render
 
-# a little below what was measured: docs/preprocessing.md; the schematic head's own mask has the fluid over the gyri too
+# a little below what was measured: docs/preprocessing.md; the schematic head's own mask has the CSF over the gyri too
 LEAST_SCHEMATIC, LEAST_REAL = 0.92, 0.94
 REAL = {
     "ce-gadolinium_T1w": "ce-gadolinium_desc-T1wbrain",

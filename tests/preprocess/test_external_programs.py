@@ -86,7 +86,7 @@ def test_the_mask_of_a_program_is_taken_as_it_is(tmp_path: Path, head: tuple[Pat
     assert np.array_equal(distance < 2, own) and dice(mask, own) > 0.99
 
 
-def test_on_a_graphics_card_the_program_is_told_so(
+def test_on_a_gpu_the_program_is_told_so(
     tmp_path: Path, head: tuple[Path, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAIN_PROGRAM_MODE", "empty")

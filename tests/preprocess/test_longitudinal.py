@@ -179,7 +179,7 @@ def test_a_first_session_that_failed_stops_no_other(small: Path) -> None:
     assert f"warning: {SECOND}: {problem}" in log.read_text()
 
 
-def test_the_verb_wants_the_first_session_first(small: Path) -> None:
+def test_the_subcommand_wants_the_first_session_first(small: Path) -> None:
     words = set_up(small, "first")
     assert run_snakemake(paths.COVERAGE, *words).returncode == 0
     (small / "first" / paths.session_qc("sub-02/ses-01")).unlink(missing_ok=True)

@@ -14,7 +14,16 @@ import pytest
 from gliofill.cli.main import main
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, write_json
-from gliofill.run.lock import NOTE, check_free, hold, read_holder, release, remove_leftovers, scratch_root, unlock
+from gliofill.run.lock import (
+    NOTE,
+    check_free,
+    read_lock_holder,
+    release_lock,
+    remove_leftovers,
+    scratch_root,
+    take_lock,
+    unlock,
+)
 from gliofill.run.processes import RUN, STOPPED, ProcessIdentity
 
 
@@ -28,8 +37,8 @@ def other() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def held_by(output: Path, process: subprocess.Popen[bytes], **fields: object) -> None:
-    """Let a folder be held by another process, as `hold` writes it there."""
-    hold(output, is_local=True)
+    """Let a folder be held by another process, as `take_lock` writes it there."""
+    take_lock(output, is_local=True)
     started = psutil.Process(process.pid).create_time()
     write_json(output / NOTE, {**read_json(output / NOTE), "pid": process.pid, "started": started, **fields})
 
@@ -49,10 +58,10 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> bool:
 def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
     held_by(tmp_path, other, user="anna")
     with pytest.raises(GliofillError, match=rf"held by process {other.pid} of anna on \S+, since 20\d\d-.*; wait"):
-        hold(tmp_path, is_local=True)
+        take_lock(tmp_path, is_local=True)
     with pytest.raises(GliofillError, match="which runs; stop it first"):
         unlock(tmp_path)
-    holder = read_holder(tmp_path)
+    holder = read_lock_holder(tmp_path)
     assert holder is not None and holder.process.pid == other.pid
 
 
@@ -90,12 +99,12 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path, other: su
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     end(other)
-    text = hold(tmp_path, is_local=True)
+    text = take_lock(tmp_path, is_local=True)
     assert f"process {other.pid} of " in text and "was killed; its lock and 4 unfinished" in text
     assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
-    assert hold(tmp_path, is_local=True) == ""
-    release(tmp_path)
-    assert read_holder(tmp_path) is None
+    assert take_lock(tmp_path, is_local=True) == ""
+    release_lock(tmp_path)
+    assert read_lock_holder(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -126,8 +135,8 @@ def test_a_later_process_with_the_same_number_is_not_taken_for_the_holder(
 
 def test_nobody_releases_what_another_holds(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
     held_by(tmp_path, other)
-    release(tmp_path)
-    assert read_holder(tmp_path) is not None
+    release_lock(tmp_path)
+    assert read_lock_holder(tmp_path) is not None
 
 
 def test_two_output_folders_share_a_work_dir_without_sharing_scratch(tmp_path: Path) -> None:
@@ -194,4 +203,4 @@ def test_a_step_ends_when_the_shell_that_started_it_is_killed(tmp_path: Path) ->
 def test_an_output_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GliofillError, match=r"^output_dir .*/file: cannot be written \([^\n]+\)$"):
-        hold(tmp_path / "file", is_local=True)
+        take_lock(tmp_path / "file", is_local=True)

@@ -34,16 +34,16 @@ def test_brain_is_one_piece_without_holes_of_adult_size():
 
 
 def test_shells_over_the_vertex_have_adult_thickness():
-    # a line upward through the left hemisphere, off the sagittal sinus: fluid, skull and scalp in millimetres
+    # a line upward through the left hemisphere, off the sagittal sinus: CSF, skull and scalp in millimetres
     head = built_in_head()
     i, j = 75, 110
     top = int(np.flatnonzero(head.brain[i, j])[-1])
     skull = (head.fractions["skull"] + head.fractions["marrow"] + head.fractions["dura"])[i, j, top + 1 :].sum()
     scalp = (head.fractions["scalp"] + head.fractions["muscle"])[i, j, top + 1 :].sum()
-    fluid = head.fractions["csf"][i, j, top + 1 :].sum()
+    csf = head.fractions["csf"][i, j, top + 1 :].sum()
     assert 5 <= skull <= 7
     assert 6.5 <= scalp <= 9
-    assert 1 <= fluid <= 6
+    assert 1 <= csf <= 6
 
 
 def test_scalp_stays_inside_the_grid_except_at_the_neck():

@@ -37,7 +37,7 @@ class Job:
     end: datetime | None
     memory_mb: int
     minutes: int
-    has_card: bool
+    has_gpu: bool
 
 
 class Cluster:
@@ -84,20 +84,20 @@ def _parse(line: str) -> Job:
         end=datetime.fromisoformat(fields["EndTime"]) if ended else None,
         memory_mb=_megabytes(fields.get("MinMemoryNode", "0")),
         minutes=(days * 24 + int(hours)) * 60 + int(minutes),
-        has_card="gpu" in fields.get("TresPerJob", "") + fields.get("TresPerNode", ""),
+        has_gpu="gpu" in fields.get("TresPerJob", "") + fields.get("TresPerNode", ""),
     )
 
 
 def table(jobs: Sequence[Job]) -> str:
     """Return the jobs as a Markdown table."""
-    lines = ["| job | step | state | began | took | memory | limit | card |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| job | step | state | began | took | memory | limit | GPU |", "|---|---|---|---|---|---|---|---|"]
     first = min((job.start for job in jobs if job.start), default=None)
     for job in jobs:
         began = f"{(job.start - first).seconds} s" if job.start and first else "n/a"
         took = f"{(job.end - job.start).seconds} s" if job.start and job.end else "n/a"
         step = job.step.removeprefix("rule_").replace("_wildcards_", ": ")
-        card = "yes" if job.has_card else ""
-        cells = (job.number, step, job.state, began, took, f"{job.memory_mb} MB", f"{job.minutes} min", card)
+        gpu = "yes" if job.has_gpu else ""
+        cells = (job.number, step, job.state, began, took, f"{job.memory_mb} MB", f"{job.minutes} min", gpu)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Start a SLURM of one node and one pretended graphics card on loopback: start_cluster.sh FOLDER
+# Start a SLURM of one node and one pretended GPU on loopback: start_cluster.sh FOLDER
 # Needs Debian's slurmctld, slurmd, slurm-client and munge. Everything lives in FOLDER (a short path: sockets), with an
 # own munge and own ports. Use it with ". FOLDER/environment.sh"; end it with "stop_cluster.sh FOLDER".
 set -euo pipefail
@@ -30,7 +30,7 @@ await munged munge --no-input --socket="$cluster/munge.socket"
 
 sed -e "s|@CLUSTER@|$cluster|g; s|@PORT@|$port|; s|@NODE_PORT@|$((port + 1))|; s|@USER@|$(id --user --name)|" \
   "$here/slurm.conf" >"$cluster/slurm.conf"
-# any device file will do as a card; without one SLURM would not set CUDA_VISIBLE_DEVICES
+# any device file will do as a GPU; without one SLURM would not set CUDA_VISIBLE_DEVICES
 echo "NodeName=localhost Name=gpu File=/dev/null" >"$cluster/gres.conf"
 # slurmd loads a cgroup plug-in even if nothing uses it, and this one loads where there are no cgroups
 echo "CgroupPlugin=cgroup/v1" >"$cluster/cgroup.conf"
@@ -45,4 +45,4 @@ slurmctld
 await slurmctld scontrol ping
 slurmd -N localhost
 await slurmd sh -c "sinfo --noheader --format %T | grep --quiet idle"
-echo "$(sinfo --version) runs in $cluster: one node, one pretended graphics card"
+echo "$(sinfo --version) runs in $cluster: one node, one pretended GPU"

@@ -125,7 +125,7 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
     study, config = _write_patients(folder), _write_cohort(folder)
     start = ("--configfile", str(config))
     first = Head(cluster, folder / "first.log", *start)
-    # on the processor, so that both workers are at it together although there is one card
+    # on the processor, so that both workers are at it together although there is one GPU
     on_processor = ("--set-resources", "tune_worker:gpu=0")
     tuning = Head(cluster, folder / "tuning.log", "tune", "--configfile", str(study), *on_processor)
     story = Story(cluster, folder, first, tuning)
@@ -242,8 +242,8 @@ def test_every_job_went_through_sbatch(story: Story) -> None:
         assert (story.cohort / f"{session}.html").is_file()
 
 
-def test_two_jobs_never_had_the_card_at_once(story: Story) -> None:
-    jobs = sorted((job for job in story.jobs if job.has_card and job.start), key=lambda job: str(job.start))
+def test_two_jobs_never_had_the_gpu_at_once(story: Story) -> None:
+    jobs = sorted((job for job in story.jobs if job.has_gpu and job.start), key=lambda job: str(job.start))
     assert {job.step.split("_wildcards_")[0] for job in jobs} == {"rule_impute", "rule_tune_task"}
     assert sum(job.state == "COMPLETED" for job in jobs) > len(SESSIONS)
     for earlier, later in pairwise(jobs):

@@ -25,7 +25,7 @@ from tests.workflow.test_killed_runs import prepare_stand_ins, stand_ins
 
 from gliofill.files.atomic import write_text
 
-VERBS = ("coverage", "preprocess", "review", "impute", "report", "status", "split", "tune", "train", "evaluate")
+SUBCOMMANDS = ("coverage", "preprocess", "review", "impute", "report", "status", "split", "tune", "train", "evaluate")
 #: what a signal hit that came too late
 OVER = "nothing: it was over"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -76,7 +76,7 @@ def _experiment(folder: Path) -> Path:
 
 def _judge_stand_ins(output: Path) -> dict[str, str]:
     # they note their times; the viewer comes with a page that the real program writes
-    return tree(output, "report", *(f"times-{verb}.txt" for verb in ("preprocess", "impute")))
+    return tree(output, "report", *(f"times-{subcommand}.txt" for subcommand in ("preprocess", "impute")))
 
 
 def _judge_experiment(output: Path) -> dict[str, str]:
@@ -205,8 +205,8 @@ class Soak:
             target.send_signal(sign)
         except psutil.NoSuchProcess:
             return "nothing: the step was over"
-        verb = next((word for word in words if word in VERBS), "a step")
-        return "the run" if target == head else f"a process of {verb}"
+        subcommand = next((word for word in words if word in SUBCOMMANDS), "a step")
+        return "the run" if target == head else f"a process of {subcommand}"
 
     def complete(self, name: str) -> None:
         """Run once more and compare with the undisturbed run."""

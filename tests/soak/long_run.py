@@ -1,7 +1,7 @@
 """One run over hundreds of tiny sessions, watched: memory, handles and threads of its head, logs, and what failed.
 
 The steps of a session copy what stand-ins left once, so that a job costs little but what Snakemake takes for it; the
-engine, the rules and the verbs of the cohort are real. ``make soak`` does so with five hundred sessions:
+engine, the rules and the subcommands of the cohort are real. ``make soak`` does so with five hundred sessions:
 ``python -m tests.soak.long_run FOLDER``.
 """
 
@@ -37,20 +37,20 @@ MOST_HANDLES = 8
 #: in the place of `gliofill`: copies what a step leaves, or breaks off as told; starts in the time of a shell
 _COPY = """
 import os, pathlib, shutil, sys
-verb, *words = sys.argv[1:]
-files = {files!r}.get(verb)
+subcommand, *words = sys.argv[1:]
+files = {files!r}.get(subcommand)
 if files is None:
-    os.execv({python!r}, [{python!r}, "-m", "gliofill.cli", verb, *words])
-session = words[2 if verb == "preprocess" else 1]
+    os.execv({python!r}, [{python!r}, "-m", "gliofill.cli", subcommand, *words])
+session = words[2 if subcommand == "preprocess" else 1]
 if session in {breaking!r}:
     sys.exit(f"gliofill: {{session}} breaks off on purpose")
 for name in files:
     target = pathlib.Path(name.replace("SESSION", session))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(pathlib.Path({made!r}) / target, target)
-print(f"{{session}}: {{verb}} is done")
+print(f"{{session}}: {{subcommand}} is done")
 with open("jobs.txt", "a") as done:
-    done.write(f"{{verb}} {{session}}\\n")
+    done.write(f"{{subcommand}} {{session}}\\n")
 """
 
 

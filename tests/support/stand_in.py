@@ -1,6 +1,6 @@
 """In the place of `gliofill`: leaves the records of a session without images, to try what Snakemake starts and when.
 
-The verbs that work on the whole cohort are the real ones.
+The subcommands that work on the whole cohort are the real ones.
 """
 
 import os
@@ -21,9 +21,9 @@ from gliofill.run.processes import cleaning_up
 OK: dict[str, Any] = {"status": "ok", "reason": ""}
 
 
-def leave_records(output: Path, verb: str, folder: str, contrast: str = "", rows: Sequence[Row] = ()) -> None:
-    """Write what a job of the verbs preprocess or impute leaves of a session; its rows are read if none are given."""
-    if verb == "preprocess":
+def leave_records(output: Path, subcommand: str, folder: str, contrast: str = "", rows: Sequence[Row] = ()) -> None:
+    """Write what preprocess or impute leaves of a session; its rows are read if none are given."""
+    if subcommand == "preprocess":
         manifest = {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)}
         write_record(output / paths.session_qc(folder), manifest)
     else:
@@ -43,21 +43,21 @@ def leave_page(output: Path, folder: str, rows: Sequence[Row], failures: Collect
     note_checksums(output, folder, names, anew=True)
 
 
-def _main(verb: str, words: list[str]) -> int:
-    if verb not in ("preprocess", "impute"):
+def _main(subcommand: str, words: list[str]) -> int:
+    if subcommand not in ("preprocess", "impute"):
         from gliofill.cli.main import main
 
-        return main([verb, *words])
+        return main([subcommand, *words])
     start = time.monotonic()
     if seconds := float(os.environ.get("STAND_IN_SECONDS", 0)):
         time.sleep(seconds)
-    if verb == "preprocess":
-        if os.environ.get("STAND_IN_FAILS") == verb:
+    if subcommand == "preprocess":
+        if os.environ.get("STAND_IN_FAILS") == subcommand:
             return _fail(words[2])
-        leave_records(Path.cwd(), verb, words[2])
+        leave_records(Path.cwd(), subcommand, words[2])
     else:
-        leave_records(Path.cwd(), verb, *words[1:3])
-    with Path(f"times-{verb}.txt").open("a") as file:
+        leave_records(Path.cwd(), subcommand, *words[1:3])
+    with Path(f"times-{subcommand}.txt").open("a") as file:
         file.write(f"{start} {time.monotonic()}\n")
     return 0
 
@@ -70,7 +70,7 @@ def leave_failure(output: Path, folder: str) -> dict[str, Any]:
 
 
 def _fail(folder: str) -> int:
-    """Record a failure of every contrast, and end as the real verb does then."""
+    """Record a failure of every contrast, and end as the real subcommand does then."""
     from gliofill.cli.cohort import verdict, write_page
 
     contrasts = leave_failure(Path.cwd(), folder)

@@ -1,4 +1,4 @@
-"""A job with a card fills gaps that wait; their own jobs take them over, and no session fails for another."""
+"""A job with a GPU fills gaps that wait; their own jobs take them over, and no session fails for another."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -52,9 +52,9 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the processor pass for a card."""
-    monkeypatch.setattr(cohort, "_has_card", lambda device: True)
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processor pass for a GPU."""
+    monkeypatch.setattr(cohort, "_has_gpu", lambda device: True)
 
 
 def files_of(output: Path, folder: str) -> dict[str, bytes]:
@@ -63,7 +63,7 @@ def files_of(output: Path, folder: str) -> dict[str, bytes]:
 
 
 def test_what_was_filled_ahead_is_what_its_own_job_makes_and_costs_it_no_model(
-    output: Path, card: None, monkeypatch: pytest.MonkeyPatch
+    output: Path, gpu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert impute(output, "sub-03") == 0
     alone = files_of(output, "sub-03")
@@ -80,7 +80,7 @@ def test_what_was_filled_ahead_is_what_its_own_job_makes_and_costs_it_no_model(
 
 
 def test_a_session_that_cannot_be_filled_fails_alone(
-    output: Path, card: None, capsys: pytest.CaptureFixture[str]
+    output: Path, gpu: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert impute(output, "sub-01", "--ahead", "15") == 0
     printed = capsys.readouterr().out
@@ -142,7 +142,7 @@ def test_a_damaged_manifest_is_the_affair_of_its_own_session(output: Path) -> No
     assert list(fill_ahead(gap(output, "sub-02"), CPU, most=1)) == [gap(output, "sub-04")]
 
 
-def test_without_a_card_a_job_fills_its_own_gap_alone(output: Path) -> None:
+def test_without_a_gpu_a_job_fills_its_own_gap_alone(output: Path) -> None:
     assert impute(output, "sub-01", "--ahead", "15") == 0
     assert not list((output / ".gliofill" / "ahead").iterdir())
 

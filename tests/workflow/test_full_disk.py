@@ -32,7 +32,7 @@ from gliofill.preprocess.rigid import write_matrix
 from gliofill.preprocess.workflow import NodeFailure
 from gliofill.run import space
 from gliofill.run.disk import disk_problem
-from gliofill.run.lock import hold
+from gliofill.run.lock import take_lock
 from gliofill.run.space import RESULT_BYTES, SCRATCH_BYTES, check_room
 
 SESSION = "sub-01"
@@ -87,7 +87,7 @@ def _is_root() -> bool:
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
-    """Run a verb and return its exit code and what it says on the error channel."""
+    """Run a subcommand and return its exit code and what it says on the error channel."""
     capsys.readouterr()
     code = main(words)
     return code, capsys.readouterr().err.splitlines()
@@ -237,14 +237,14 @@ def test_imputation_on_a_full_disk(disk: SmallDisk, capsys: pytest.CaptureFixtur
     assert {paths.imputed(SESSION, Contrast.FLAIR), paths.imputed_qc(SESSION, Contrast.FLAIR)} <= files(disk.root)
 
 
-@pytest.mark.parametrize("verb", ["review", "status"])
+@pytest.mark.parametrize("subcommand", ["review", "status"])
 def test_tables_on_a_full_disk_stay_as_they_were(
-    disk: SmallDisk, capsys: pytest.CaptureFixture[str], verb: str
+    disk: SmallDisk, capsys: pytest.CaptureFixture[str], subcommand: str
 ) -> None:
     write_coverage(disk.root / paths.COVERAGE, coverage({}))
-    words = (verb, str(disk.root), *(["--write"] if verb == "status" else []))
+    words = (subcommand, str(disk.root), *(["--write"] if subcommand == "status" else []))
     assert main(words) == 0
-    table = disk.root / (paths.REVIEW if verb == "review" else paths.COMPLETE)
+    table = disk.root / (paths.REVIEW if subcommand == "review" else paths.COMPLETE)
     before = (files(disk.root), table.read_bytes())
     disk.fill()
     code, lines = run(capsys, *words)
@@ -265,7 +265,7 @@ def test_a_read_only_output_folder_is_told_before_anything_starts(
     else:  # root writes where others may not: a file is in the way instead
         (disk.root / ".gliofill").touch()
     with pytest.raises(GliofillError, match=r"^output_dir [^\n]*: cannot be written \([^\n]+\)$"):
-        hold(disk.root, is_local=True)
+        take_lock(disk.root, is_local=True)
     if disk.is_mounted:
         subprocess.run(["mount", "-o", "remount,rw", str(disk.root)], check=True)
     assert not [name for name in files(disk.root) if TEMPORARY in name]

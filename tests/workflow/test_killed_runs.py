@@ -68,7 +68,7 @@ def test_a_run_killed_three_times_is_completed_by_the_same_command_and_equal_to_
     assert not leftovers(output)
     assert {name: records(output)[name] for name in done} == done, "a finished session was made again"
     # the stand-ins note their times; the viewer comes with a page that an interrupted step got from the real program
-    without = ("report", *(f"times-{verb}.txt" for verb in ("preprocess", "impute")))
+    without = ("report", *(f"times-{subcommand}.txt" for subcommand in ("preprocess", "impute")))
     assert tree(output, *without) == tree(cohort / "whole", *without)
     assert "was killed; its lock and " in config.with_suffix(".log").read_text()
     assert main(["verify", str(output)]) == 0

@@ -1,4 +1,4 @@
-"""What Snakemake starts: nothing twice, all that is missing, and one job at a time on a graphics card."""
+"""What Snakemake starts: nothing twice, all that is missing, and one job at a time on a GPU."""
 
 import json
 import os
@@ -20,7 +20,7 @@ SESSIONS = ("sub-01", "sub-02")
 
 
 def start(folder: Path, *words: str, seconds: float = 0, cores: int = 8, failing: str = "", exit_code: int = 0) -> str:
-    """Run Snakemake with a stand-in for the verbs of a session, which take so many seconds; return what it prints."""
+    """Run Snakemake with a stand-in for the steps of a session, which take so many seconds; return what it prints."""
     command = [sys.executable, "-m", "snakemake", *words, "--cores", str(cores)]
     environment = os.environ | {
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
@@ -108,9 +108,9 @@ def test_what_is_missing_is_made_although_the_tables_of_the_cohort_exist(finishe
 @pytest.mark.parametrize(
     ("words", "together"),
     [((), False), (("--resources", "mem_mb=20000"), False), (("--resources", "gpu=2"), True)],
-    ids=["one card", "other limits", "two cards"],
+    ids=["one GPU", "other limits", "two GPUs"],
 )
-def test_as_many_jobs_run_on_cards_as_there_are_cards(finished: Path, words: tuple[str, ...], together: bool) -> None:
+def test_as_many_jobs_run_on_gpus_as_there_are_gpus(finished: Path, words: tuple[str, ...], together: bool) -> None:
     times = finished / "out" / "times-impute.txt"
     times.unlink()
     records = [paths.imputed_qc(session, Contrast.FLAIR) for session in SESSIONS]

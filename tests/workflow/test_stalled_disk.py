@@ -24,7 +24,7 @@ from tests.workflow.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, fi
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import sha256
 from gliofill.run import disk, lock
-from gliofill.run.lock import hold, release
+from gliofill.run.lock import release_lock, take_lock
 
 #: a frozen file system is thawed after this long, whatever became of the test
 SAFETY_SECONDS = 90
@@ -79,14 +79,14 @@ def test_a_run_does_not_start_on_a_disk_that_does_not_answer(
             patch.setattr(disk, "_PROBE", "import time; time.sleep(60)")
         began = time.monotonic()
         with pytest.raises(GliofillError) as caught:
-            hold(output, is_local=True)
+            take_lock(output, is_local=True)
         assert time.monotonic() - began < 20
     message = str(caught.value)
     assert message.startswith(f"{output}: its disk does not answer") and "run the same command again" in message
     assert "\n" not in message and not output.exists()
-    hold(output, is_local=True)
+    take_lock(output, is_local=True)
     assert (output / lock.NOTE).is_file()
-    release(output)
+    release_lock(output)
 
 
 def test_a_disk_that_answers_or_refuses_is_asked_in_a_moment(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gliofill import __version__
 from gliofill.derivatives import paths
 from gliofill.cohort.decisions import Decisions, read_decisions
 from gliofill.derivatives.description import check_output
-from gliofill.derivatives.external_masks import check_datasets, find_given
+from gliofill.derivatives.external_masks import check_datasets, find_external_masks
 from gliofill.cohort.review import read_late_fillings
 from gliofill.run.space import check_room
 from gliofill.bids.snapshot import record_dataset_state
@@ -25,7 +25,7 @@ from gliofill.cohort.worklist import read_worklist
 from gliofill.contrasts import TASKS, Contrast, find_task, task_filling
 from gliofill.run.disk import check_answers
 from gliofill.errors import GliofillError
-from gliofill.run.lock import hold, release, remove_leftovers, unlock
+from gliofill.run.lock import take_lock, release_lock, remove_leftovers, unlock
 from gliofill.files.atomic import sha256
 from gliofill.config.recipe import VARIANTS
 from gliofill.learning.models.chosen import model_checksum
@@ -56,8 +56,10 @@ def hold_output():
     elif not only_looks(sys.argv[1:]):
         check_answers(reads=[SETTINGS.bids_dir])
         is_local = workflow.resource_settings.nodes is None
-        found = hold(SETTINGS.output_dir, is_local=is_local, work_dir=SETTINGS.scratch)
-        atexit.register(release, SETTINGS.output_dir)
+        found = take_lock(
+            SETTINGS.output_dir, is_local=is_local, work_dir=SETTINGS.scratch
+        )
+        atexit.register(release_lock, SETTINGS.output_dir)
         if found:
             print(f"gliofill: {found}", file=sys.stderr)
         cores = workflow.resource_settings.cores or 1
@@ -106,7 +108,7 @@ except GliofillError as error:
 if SETTINGS.stop_on_first_crash:
     os.environ[STOP] = "1"
 
-# on one machine the jobs share its cards and its memory, of which the system needs a part; a cluster sees to that itself
+# on one machine the jobs share its GPUs and its memory, of which the system needs a part; a cluster sees to that itself
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     memory_mb = int(0.9e-6 * psutil.virtual_memory().total)
     for name, amount in (("gpu", 1), ("mem_mb", memory_mb)):
@@ -179,9 +181,9 @@ def raw_images(wildcards):
 
 
 @quick
-def given_masks(wildcards):
+def external_masks(wildcards):
     """Return the masks that derivatives datasets have for a session."""
-    found = find_given(SETTINGS.preprocess.derivatives, wildcards.folder)
+    found = find_external_masks(SETTINGS.preprocess.derivatives, wildcards.folder)
     return [str(mask.path) for mask in found]
 
 
@@ -284,10 +286,10 @@ def models_of(task):
     )
 
 
-#: how both rules of the tuning call their verb
+#: how both rules of the tuning call their subcommand
 TUNE = (
     "gliofill tune experiment/tune/{wildcards.task} --derivatives {params.derivatives:q} --task {wildcards.task} "
-    "--recipe {input.recipe:q} --split {input.split} --store experiment/store --settings {params.settings:q} "
+    "--recipe {input.recipe:q} --split {input.split} --cache experiment/cache --settings {params.settings:q} "
     "--device {params.device} {params.figures} --threads {threads} >{log} 2>&1"
 )
 TUNING = dict(

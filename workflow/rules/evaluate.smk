@@ -3,7 +3,7 @@ EVALUATION_FIGURES = ["panels", "scores", "calibration"]
 
 
 rule evaluate_task:
-    """Every model of a task on the patients that nobody has seen, beside the floors: tables and figures."""
+    """Every model of a task on the patients that nobody has seen, beside the baselines: tables and figures."""
     input:
         split="experiment/split.tsv",
         models=lambda wildcards: models_of(wildcards.task),
@@ -30,7 +30,7 @@ rule evaluate_task:
         "gliofill evaluate experiment/evaluation/{wildcards.task} --derivatives {params.derivatives:q} "
         "--task {wildcards.task} --split {input.split} --models experiment/models/{wildcards.task} "
         "--participants-table {params.participants:q} --strata {params.strata:q} {params.alias} "
-        "--figures experiment/figures --store experiment/store --device {params.device} --threads {threads} --no-verdict >{log} 2>&1"
+        "--figures experiment/figures --cache experiment/cache --device {params.device} --threads {threads} --no-verdict >{log} 2>&1"
 
 
 rule evaluate:

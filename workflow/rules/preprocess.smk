@@ -1,6 +1,6 @@
 # what a program of others that finds the brain needs beside the other steps
 PROGRAM_MB = 8000 if SETTINGS.preprocess.runs_program else 0
-PROGRAM_CARD = (
+PROGRAM_GPU = (
     {"gpu": 1} if PROGRAM_MB and SETTINGS.preprocess.brain_device == "cuda" else {}
 )
 
@@ -9,7 +9,7 @@ rule preprocess:
     """N4, brain mask, rigid registration, one resampling: the usable contrasts of one session."""
     input:
         images=raw_images,
-        masks=given_masks,
+        masks=external_masks,
         first=first_record if SETTINGS.preprocess.align_sessions == "first" else [],
     output:
         record="{folder}/anat/{prefix}_desc-contrasts_qc.json",
@@ -17,7 +17,7 @@ rule preprocess:
         "logs/preprocess/{folder}/{prefix}.log",
     threads: SETTINGS.threads.preprocess
     resources:
-        **PROGRAM_CARD,
+        **PROGRAM_GPU,
         mem_mb=growing(1500 + 1500 * SETTINGS.threads.preprocess + PROGRAM_MB),
         runtime=growing(60),
     params:

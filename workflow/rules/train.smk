@@ -23,7 +23,7 @@ rule train_model:
         version=__version__,
     shell:
         "gliofill train {params.folder:q} --derivatives {params.derivatives:q} --task {wildcards.task} --recipe {input.recipe:q} "
-        "{params.variant} --split {input.split} --fold {wildcards.fold} --store experiment/store "
+        "{params.variant} --split {input.split} --fold {wildcards.fold} --cache experiment/cache "
         "--device {params.device} --threads {threads} >{log} 2>&1"
 
 

@@ -18,7 +18,7 @@ from gliofill.derivatives.description import check_output
 from gliofill.derivatives.external_masks import check_datasets
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, write_json
-from gliofill.run.lock import check_free, hold
+from gliofill.run.lock import check_free, take_lock
 
 
 def run_app(words: Sequence[str]) -> int:
@@ -50,7 +50,7 @@ def run_app(words: Sequence[str]) -> int:
     command += ["--configfile", str(file), *_limits(options)]
     command += [] if settings.stop_on_first_crash else ["--keep-going"]
     command += ["--rerun-incomplete", *(["--dry-run"] if options.dry_run else []), *rest]
-    # verbs are found beside this interpreter, also when its folder is not on the user's PATH
+    # subcommands are found beside this interpreter, also when its folder is not on the user's PATH
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     environment.setdefault("GLIOFILL_START", str(Path.cwd()))
     if not _has_name():
@@ -71,7 +71,7 @@ def _hold(settings: Settings, config: Mapping[str, Any], *, is_looking: bool, is
     name = "config.json"
     if is_looking:
         name = "config-dry-run.json"  # a run may be at work with its own
-    elif found := hold(settings.output_dir, is_local=is_local, work_dir=settings.scratch):
+    elif found := take_lock(settings.output_dir, is_local=is_local, work_dir=settings.scratch):
         print(f"gliofill: {found}", file=sys.stderr)
     file = settings.output_dir / ".gliofill" / name
     write_json(file, config)

@@ -23,7 +23,7 @@ exit codes:
   2  wrong usage, configuration or input; nothing was started
   other than 0 also after Ctrl-C or SIGTERM; the same command goes on where it was
 
-What follows -- goes to Snakemake. Verbs of their own: gliofill --help
+What follows -- goes to Snakemake. Subcommands of their own: gliofill --help
 """
 
 #: output spaces, by the names that BIDS and the configuration have for them

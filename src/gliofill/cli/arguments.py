@@ -1,4 +1,4 @@
-"""Options that the verbs and the BIDS-App command share."""
+"""Options that the subcommands and the BIDS-App command share."""
 
 import argparse
 import json

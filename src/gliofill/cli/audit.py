@@ -1,4 +1,4 @@
-"""The verb that tells how well the configured models do on the cohort at hand."""
+"""The subcommand that tells how well the configured models do on the cohort at hand."""
 
 import argparse
 from pathlib import Path
@@ -32,11 +32,11 @@ def audit(arguments: argparse.Namespace) -> int:
     return 0
 
 
-VERBS = (audit,)
+SUBCOMMANDS = (audit,)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
-    """Give the verb its arguments; `add` has a parser for every name."""
+    """Give the subcommand its arguments; `add` has a parser for every name."""
     parser = add["audit"]
     parser.add_argument("output_dir", type=lambda text: Path(text).resolve(), help="derivatives")
     parser.add_argument(

@@ -1,7 +1,7 @@
-"""The verbs of the cohort: from the raw dataset to complete contrasts.
+"""The subcommands of the cohort: from the raw dataset to complete contrasts.
 
-Verbs import what they need when they run: ``gliofill scan`` starts at once, and threads are limited before ITK and
-torch load.
+Subcommands import what they need when they run: ``gliofill scan`` starts at once, and threads are limited before ITK
+and torch load.
 """
 
 import argparse
@@ -155,7 +155,7 @@ def impute(arguments: argparse.Namespace) -> int:
     print(f"{gap.folder} {gap.target}: {record['status']} {record['reason']}".rstrip(), flush=True)
     write_page(gap.output_dir, gap.folder)
     code = verdict({f"{gap.folder} {gap.target}": record})
-    if not code and not is_made_ahead and arguments.ahead and _has_card(settings.device):
+    if not code and not is_made_ahead and arguments.ahead and _has_gpu(settings.device):
         for other in fill_ahead(gap, settings, most=arguments.ahead):
             print(f"{other.folder} {other.target}: filled ahead of its own job", flush=True)
     return code
@@ -178,7 +178,7 @@ def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
     return 1
 
 
-def _has_card(device: str) -> bool:
+def _has_gpu(device: str) -> bool:
     # on a processor a start is a small part of the work, and the other jobs run beside this one
     from gliofill.synthesis.volume import select_device
 
@@ -240,11 +240,11 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-VERBS = (scan, coverage, preprocess, review, impute, report, status, demo)
+SUBCOMMANDS = (scan, coverage, preprocess, review, impute, report, status, demo)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
-    """Give each verb its arguments; `add` has a parser for every name."""
+    """Give each subcommand its arguments; `add` has a parser for every name."""
     for name in ("scan", "coverage", "preprocess"):
         add[name].add_argument("bids_dir", type=existing_folder, help="raw BIDS dataset; only read")
     for name in ("coverage", "preprocess", "review", "impute", "report", "status"):
@@ -274,7 +274,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="on a graphics card, go on with N waiting gaps of other sessions",
+        help="on a GPU, go on with N waiting gaps of other sessions",
     )
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
     add["status"].add_argument("--write", action="store_true", help="the run is over: write the tables over the cohort")

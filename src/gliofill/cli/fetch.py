@@ -1,4 +1,4 @@
-"""The one verb that opens the network."""
+"""The one subcommand that opens the network."""
 
 import argparse
 import sys
@@ -31,11 +31,11 @@ def fetch(arguments: argparse.Namespace) -> int:
     return 0
 
 
-VERBS = (fetch,)
+SUBCOMMANDS = (fetch,)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
-    """Give the verb its arguments; `add` has a parser for every name."""
+    """Give the subcommand its arguments; `add` has a parser for every name."""
     from gliofill.fetching.assets import ASSETS
 
     parser = add["fetch"]

@@ -1,6 +1,6 @@
-"""The verbs of learning: from complete sessions to models, and to what they are worth.
+"""The subcommands of learning: from complete sessions to models, and to what they are worth.
 
-Verbs import what they need when they run, after threads are limited.
+Subcommands import what they need when they run, after threads are limited.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def train(arguments: argparse.Namespace) -> int:
         validation_cases=validation,
         device=arguments.device,
         threads=arguments.threads,
-        store=arguments.store,
+        cache=arguments.cache,
         log=lambda text: print(text, flush=True),
     )
     return 0
@@ -98,7 +98,7 @@ def tune(arguments: argparse.Namespace) -> int:
         top=settings.top,
         device=arguments.device,
         threads=arguments.threads,
-        store=arguments.store,
+        cache=arguments.cache,
         log=lambda text: print(text, flush=True),
     )
     if arguments.figures is not None:
@@ -108,7 +108,7 @@ def tune(arguments: argparse.Namespace) -> int:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Test the models of one task on unseen patients, beside the floors; exit code 1 if a session failed."""
+    """Test the models of one task on unseen patients, beside the baselines; exit code 1 if a session failed."""
     limit_threads(arguments.threads)
     from gliofill.evaluation.experiment import evaluate as test_models
     from gliofill.evaluation.figures.all import draw_all
@@ -125,7 +125,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         alias=arguments.alias,
         device=arguments.device,
         threads=arguments.threads,
-        store=arguments.store,
+        cache=arguments.cache,
         log=lambda text: print(text, flush=True),
     )
     if arguments.figures is not None:
@@ -164,19 +164,19 @@ def train_brain(arguments: argparse.Namespace) -> int:
 
 #: those that learn from preprocessed sessions
 LEARNERS = (split, tune, train, evaluate, domain)
-VERBS = (*LEARNERS, train_brain)
+SUBCOMMANDS = (*LEARNERS, train_brain)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
-    """Give each verb its arguments; `add` has a parser for every name."""
+    """Give each subcommand its arguments; `add` has a parser for every name."""
     tasks = [task.name for task in TASKS]
     add["split"].add_argument("table", type=Path, help="the split, a new .tsv file")
     add["tune"].add_argument("study", type=Path, help="folder of the study, on a disk that all workers see")
     add["train"].add_argument("model_dir", type=Path, help="new folder for the model")
     add["domain"].add_argument("model_dir", type=existing_folder, help="folder of a trained model")
     add["evaluate"].add_argument("out", type=Path, help="folder of the tables")
-    for verb in LEARNERS:
-        add[verb.__name__].add_argument(
+    for subcommand in LEARNERS:
+        add[subcommand.__name__].add_argument(
             "--derivatives", nargs="+", type=existing_folder, required=True, metavar="DIR", help="preprocessed sessions"
         )
     for name in ("split", "tune"):
@@ -185,8 +185,10 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("--participants-table", type=Path, metavar="TSV", help="participants.tsv")
     for name in ("tune", "train", "evaluate"):
         add[name].add_argument("--task", choices=tasks, required=True)
-        add[name].add_argument("--split", type=Path, metavar="TSV", required=name != "train", help="of the verb split")
-        add[name].add_argument("--store", type=Path, metavar="DIR", help="keeps scaled volumes for the next run")
+        add[name].add_argument(
+            "--split", type=Path, metavar="TSV", required=name != "train", help="of the subcommand split"
+        )
+        add[name].add_argument("--cache", type=Path, metavar="DIR", help="keeps scaled volumes for the next run")
         add[name].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
         add[name].add_argument("--threads", type=int, default=1, metavar="N")
     for name in ("tune", "train"):

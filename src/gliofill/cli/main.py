@@ -1,4 +1,4 @@
-"""The command line: one verb per rule, and the BIDS-App form ``gliofill BIDS_DIR OUTPUT_DIR participant``."""
+"""The command line: one subcommand per rule, and the BIDS-App form ``gliofill BIDS_DIR OUTPUT_DIR participant``."""
 
 import argparse
 import difflib
@@ -16,11 +16,17 @@ from gliofill.errors import GliofillError, MachineError
 from gliofill.run.disk import explain_disk
 from gliofill.run.processes import KILLED, cleaning_up
 
-Verb = Callable[[argparse.Namespace], int]
+Subcommand = Callable[[argparse.Namespace], int]
 
-VERBS: dict[str, Verb] = {
-    verb.__name__.replace("_", "-"): verb
-    for verb in (*cohort.VERBS, *verify.VERBS, *audit.VERBS, *learning.VERBS, *fetch.VERBS)
+SUBCOMMANDS: dict[str, Subcommand] = {
+    subcommand.__name__.replace("_", "-"): subcommand
+    for subcommand in (
+        *cohort.SUBCOMMANDS,
+        *verify.SUBCOMMANDS,
+        *audit.SUBCOMMANDS,
+        *learning.SUBCOMMANDS,
+        *fetch.SUBCOMMANDS,
+    )
 }
 
 
@@ -31,15 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="nibabel")
     try:
-        if words and words[0] not in VERBS and not words[0].startswith("-"):
+        if words and words[0] not in SUBCOMMANDS and not words[0].startswith("-"):
             from gliofill.cli.app import run_app
 
             _check_first_word(words)
             return run_app(words)
-        arguments = make_verb_parser().parse_args(words)
-        verb: Verb = arguments.run
+        arguments = make_subcommand_parser().parse_args(words)
+        subcommand: Subcommand = arguments.run
         with cleaning_up():
-            return verb(arguments)
+            return subcommand(arguments)
     except GliofillError as error:
         print(f"gliofill: {error}", file=sys.stderr)
         return 2
@@ -64,23 +70,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_first_word(words: Sequence[str]) -> None:
-    near = difflib.get_close_matches(words[0], VERBS, n=1)
+    near = difflib.get_close_matches(words[0], SUBCOMMANDS, n=1)
     if near and not Path(words[0]).exists():
-        raise GliofillError(f"{words[0]}: is neither a folder nor a verb; did you mean {near[0]!r}?")
+        raise GliofillError(f"{words[0]}: is neither a folder nor a subcommand; did you mean {near[0]!r}?")
 
 
-def make_verb_parser() -> argparse.ArgumentParser:
-    """Return the parser of the verbs."""
+def make_subcommand_parser() -> argparse.ArgumentParser:
+    """Return the parser of the subcommands."""
     parser = argparse.ArgumentParser(
         prog="gliofill",
         description="Completes glioma MRI cohorts. As a BIDS-App: gliofill BIDS_DIR OUTPUT_DIR participant",
     )
     parser.add_argument("--version", action="version", version=f"gliofill {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    subcommands = parser.add_subparsers(metavar="SUBCOMMAND", required=True)
     add: dict[str, argparse.ArgumentParser] = {}
-    for name, verb in VERBS.items():
-        add[name] = verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__)
-        add[name].set_defaults(run=verb)
+    for name, subcommand in SUBCOMMANDS.items():
+        add[name] = subcommands.add_parser(name, help=subcommand.__doc__, description=subcommand.__doc__)
+        add[name].set_defaults(run=subcommand)
     cohort.add_arguments(add)
     verify.add_arguments(add)
     audit.add_arguments(add)

@@ -1,4 +1,4 @@
-"""The verb that looks whether an output folder is still what was written."""
+"""The subcommand that looks whether an output folder is still what was written."""
 
 import argparse
 import json
@@ -16,11 +16,11 @@ exit codes:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Compare every file of an output folder with the checksum from when it was written; needs no dataset."""
-    from gliofill.run.lock import check_free, read_holder
+    from gliofill.run.lock import check_free, read_lock_holder
     from gliofill.verification.check import verify_output
     from gliofill.verification.repair import mark_for_rebuild
 
-    holder = read_holder(arguments.output_dir)
+    holder = read_lock_holder(arguments.output_dir)
     if holder is not None and not holder.is_gone:
         if arguments.repair:
             check_free(arguments.output_dir)
@@ -53,11 +53,11 @@ def _count(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
-VERBS = (verify,)
+SUBCOMMANDS = (verify,)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
-    """Give the verb its arguments; `add` has a parser for every name."""
+    """Give the subcommand its arguments; `add` has a parser for every name."""
     parser = add["verify"]
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG

@@ -11,7 +11,7 @@ from gliofill.errors import GliofillError
 
 
 class Section:
-    """A configuration section that travels between rules and verbs as JSON."""
+    """A configuration section that travels between rules and subcommands as JSON."""
 
     @classmethod
     def from_json(cls, text: str) -> Self:

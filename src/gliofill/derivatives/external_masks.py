@@ -14,7 +14,7 @@ _OWN = frozenset({"sub", "ses", "desc", "label", "seg", "ce"})
 
 
 @dataclass(frozen=True)
-class GivenMask:
+class ExternalMask:
     """A mask or label image of a session.
 
     Attributes
@@ -45,7 +45,7 @@ class GivenMask:
         return all(own.get(key) == label for key, label in self.name.entities.items() if key not in _OWN)
 
 
-def find_given(datasets: Mapping[str, str], folder: str, kind: str | None = None) -> list[GivenMask]:
+def find_external_masks(datasets: Mapping[str, str], folder: str, kind: str | None = None) -> list[ExternalMask]:
     """Return the masks in native space that the datasets have for a session, in their order.
 
     Parameters
@@ -61,7 +61,7 @@ def find_given(datasets: Mapping[str, str], folder: str, kind: str | None = None
     return [mask for mask in found if kind in (None, mask.kind)]
 
 
-def _in_dataset(root: Path, folder: str) -> Iterator[GivenMask]:
+def _in_dataset(root: Path, folder: str) -> Iterator[ExternalMask]:
     places = (root / folder, root / folder.split("/")[0])
     anat = next((place / "anat" for place in places if (place / "anat").is_dir()), None)
     for path in sorted(anat.iterdir()) if anat else ():
@@ -69,7 +69,7 @@ def _in_dataset(root: Path, folder: str) -> Iterator[GivenMask]:
             yield mask
 
 
-def _as_mask(path: Path) -> GivenMask | None:
+def _as_mask(path: Path) -> ExternalMask | None:
     try:
         name = parse_name(path.name)
     except ValueError:
@@ -77,9 +77,9 @@ def _as_mask(path: Path) -> GivenMask | None:
     if name.extension not in (".nii", ".nii.gz") or name.suffix not in ("mask", "dseg") or "space" in name.entities:
         return None
     if name.suffix == "mask" and name.entities.get("desc", "").endswith("brain"):
-        return GivenMask(path, name, "brain")
+        return ExternalMask(path, name, "brain")
     if "lesion" in (name.entities.get("label"), name.entities.get("seg")):
-        return GivenMask(path, name, "lesion")
+        return ExternalMask(path, name, "lesion")
     return None
 
 

@@ -1,7 +1,7 @@
 """What vouches for the files of an output folder: records that hold checksums, and a checksum of their own.
 
 A session's manifest and the record of an imputation are BIDS files beside the images. Tables, pages and pictures have
-notes in ``.gliofill/checksums``, one per session and one per verb that works on the cohort.
+notes in ``.gliofill/checksums``, one per session and one per subcommand that works on the cohort.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def note_name(group: str) -> str:
-    """Return the note of a session (``sub-01/ses-pre``) or of a verb, relative to the output folder.
+    """Return the note of a session (``sub-01/ses-pre``) or of a subcommand, relative to the output folder.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def note_checksums(output_dir: Path, group: str, files: Iterable[str | Path], *,
     output_dir
         Derivatives.
     group
-        The session, or the verb: what is made again as a whole.
+        The session, or the subcommand: what is made again as a whole.
     files
         Relative to `output_dir`, or below it.
     anew

@@ -1,4 +1,4 @@
-"""Floors: translations without a network, which every network has to beat; fitted on the training volumes alone."""
+"""Baselines: translations without a network, which every network has to beat; fitted on the training volumes alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from gliofill.errors import GliofillError
 from gliofill.learning.volumes.cases import Volume
 from gliofill.metrics.similarity import LinearMapping, fit_linear
 
-#: names of the floors in tables, from the one that knows least
-FLOORS = ("input", "zeros", "linear", "histogram")
+#: names of the baselines in tables, from the one that knows least
+BASELINES = ("input", "zeros", "linear", "histogram")
 
 #: brain voxels taken from each training volume, evenly spaced: a mapping of intensities needs no more
 VOXELS_PER_VOLUME = 20_000
@@ -25,7 +25,7 @@ QUANTILES = 257
 class HistogramMapping:
     """Quantile matching: a source intensity becomes the target intensity that as many training voxels lie below.
 
-    It can only rise. Where the target falls with the source, as from T2w to FLAIR in fluid, the brightest source
+    It can only rise. Where the target falls with the source, as from T2w to FLAIR in CSF, the brightest source
     voxels still become the brightest target voxels: histograms agree and images do not.
 
     Attributes
@@ -59,7 +59,7 @@ class HistogramMapping:
 
 
 @dataclass(frozen=True)
-class Floors:
+class Baselines:
     """The mappings of one fold.
 
     Attributes
@@ -94,14 +94,14 @@ class Floors:
             If there is no volume, or the sources are constant.
         """
         if not samples:
-            raise GliofillError("the floors cannot be fitted: there is no training volume")
+            raise GliofillError("the baselines cannot be fitted: there is no training volume")
         source, target = (np.concatenate(parts).astype(np.float32) for parts in zip(*samples, strict=True))
         return cls(
             fit_linear([source], [target], [np.ones(source.shape, dtype=bool)]), HistogramMapping.fit(source, target)
         )
 
     def predict(self, source: NDArray[np.floating]) -> Mapping[str, NDArray[np.floating]]:
-        """Return the prediction of every floor, in the order of `FLOORS`.
+        """Return the prediction of every baseline, in the order of `BASELINES`.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class Floors:
         """
         unit = source.astype(np.float32)
         images = (unit, np.zeros_like(unit), self.linear(unit), self.histogram(unit))
-        return dict(zip(FLOORS, images, strict=True))
+        return dict(zip(BASELINES, images, strict=True))
 
 
 def sample_voxels(volume: Volume) -> tuple[NDArray[np.float16], NDArray[np.float16]]:

@@ -1,4 +1,4 @@
-"""The evaluation of one task: every model and floor of every fold on the patients that it tests, then the tables."""
+"""The evaluation of one task: every model and baseline of every fold on the patients that it tests, then the tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -43,10 +43,10 @@ def evaluate(
     alias: str = "",
     device: str = "auto",
     threads: int = 1,
-    store: Path | None = None,
+    cache: Path | None = None,
     log: Callable[[str], None] = print,
 ) -> dict[str, str]:
-    """Test every model of a task beside the floors and write tables and panels.
+    """Test every model of a task beside the baselines and write tables and panels.
 
     Writes ``metrics.tsv``, ``summary.tsv``, ``comparisons.tsv``, ``calibration.tsv`` and ``failures.tsv`` with their
     data dictionaries, and ``panels.npz`` (see `gliofill.evaluation.panels.write_panels`). A session that cannot be
@@ -74,7 +74,7 @@ def evaluate(
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     threads
         Methods scored at a time; networks take the threads that the environment gives PyTorch.
-    store
+    cache
         Folder of scaled and cropped volumes; nothing is kept if None.
     log
         Receives lines of text.
@@ -82,7 +82,7 @@ def evaluate(
     Returns
     -------
     dict
-        Why sessions failed, to be tested or learnt from by the floors, by folder; empty if all went well.
+        Why sessions failed, to be tested or learnt from by the baselines, by folder; empty if all went well.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def evaluate(
     findings = Findings()
     for number, folders in found.items():
         trained = load_tested(folders, task, folds[number].test)
-        fold = FoldEvaluation(task, number, trained, panel_method, device, threads, store, log)
+        fold = FoldEvaluation(task, number, trained, panel_method, device, threads, cache, log)
         fold.run(folds[number], cases, findings)
     if not findings.scores:
         raise GliofillError(f"{out}: no session could be evaluated{_reasons(findings.failures)}")

@@ -1,4 +1,4 @@
-"""One fold: its models and floors on the sessions of the patients that it tests."""
+"""One fold: its models and baselines on the sessions of the patients that it tests."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
-from gliofill.evaluation.baselines import Floors
+from gliofill.evaluation.baselines import Baselines
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.reliability import Reliability, measure_reliability
 from gliofill.evaluation.scoring import Predicted, Score, method_order, score_session
 from gliofill.evaluation.trained_models import predict_session
 from gliofill.learning.models.folder import Model
 from gliofill.learning.training.split import Fold
-from gliofill.learning.volumes.cache import load_stored
+from gliofill.learning.volumes.cache import load_cached
 from gliofill.learning.volumes.cases import Case, Volume
 
 
@@ -53,7 +53,7 @@ class FoldEvaluation:
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     threads
         Methods scored at a time.
-    store
+    cache
         Folder of scaled and cropped volumes; nothing is kept if None.
     log
         Receives lines of text.
@@ -65,11 +65,11 @@ class FoldEvaluation:
     panel_method: str
     device: str
     threads: int
-    store: Path | None
+    cache: Path | None
     log: Callable[[str], None]
 
     def run(self, fold: Fold, cases: Sequence[Case], findings: Findings) -> None:
-        """Fit the floors on the fold's training sessions, evaluate those that it tests, and note what was found.
+        """Fit the baselines on the fold's training sessions, evaluate those that it tests, and note what was found.
 
         Parameters
         ----------
@@ -83,17 +83,17 @@ class FoldEvaluation:
         Raises
         ------
         GliofillError
-            If the floors cannot be fitted.
+            If the baselines cannot be fitted.
         """
         learnt = [case for case in cases if case.participant in fold.train]
         tested = [case for case in cases if case.participant in fold.test]
         self.log(f"{self._title}: {', '.join(self.models)} on {len(tested)} sessions")
         if missing := sorted(set(fold.test) - {case.participant for case in tested}):
             self.log(f"{self._title}: no complete session, not tested: {', '.join(missing)}")
-        floors = Floors.fit(self._readable(learnt, findings))
+        baselines = Baselines.fit(self._readable(learnt, findings))
         for volume in self._readable(tested, findings):
             try:
-                self._evaluate(volume, floors, findings)
+                self._evaluate(volume, baselines, findings)
             except (GliofillError, OSError, ValueError) as error:
                 self._fail(volume.case, error, findings)
 
@@ -105,7 +105,7 @@ class FoldEvaluation:
         crop_minimum = next(iter(self.models.values())).training.crop_minimum
         for case in cases:
             try:
-                volume = load_stored(case, crop_minimum=crop_minimum, store=self.store)
+                volume = load_cached(case, crop_minimum=crop_minimum, cache=self.cache)
             except (GliofillError, OSError, ValueError) as error:
                 self._fail(case, error, findings)
             else:
@@ -115,8 +115,8 @@ class FoldEvaluation:
         findings.failures[case.folder] = str(error)
         self.log(f"{self._title}: {case.folder} failed: {error}")
 
-    def _evaluate(self, volume: Volume, floors: Floors, findings: Findings) -> None:
-        predictions = {method: Predicted(image) for method, image in floors.predict(volume.source).items()}
+    def _evaluate(self, volume: Volume, baselines: Baselines, findings: Findings) -> None:
+        predictions = {method: Predicted(image) for method, image in baselines.predict(volume.source).items()}
         for label in method_order(self.models):
             predictions[label] = predict_session(self.models[label], volume, device=self.device)
         task, fold = self.task.name, self.number

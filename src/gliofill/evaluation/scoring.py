@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast, find_task
-from gliofill.evaluation.baselines import FLOORS
+from gliofill.evaluation.baselines import BASELINES
 from gliofill.files.nifti import is_same_grid, read_image
 from gliofill.learning.volumes.cases import Volume
 from gliofill.metrics import fidelity
@@ -85,7 +85,7 @@ class Score:
 
 
 def method_order(methods: Iterable[str]) -> list[str]:
-    """Return methods in the order of the tables: the floors, then networks.
+    """Return methods in the order of the tables: the baselines, then networks.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def method_order(methods: Iterable[str]) -> list[str]:
     ['input', 'linear', 'l1', 'lesion', 'best', 'paper']
     """
     known = set(methods)
-    leading = [method for method in (*FLOORS, *LEADING_LABELS) if method in known]
+    leading = [method for method in (*BASELINES, *LEADING_LABELS) if method in known]
     return [*leading, *sorted(known - set(leading))]
 
 

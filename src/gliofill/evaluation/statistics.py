@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from gliofill.evaluation.baselines import FLOORS
+from gliofill.evaluation.baselines import BASELINES
 from gliofill.evaluation.metrics import METRICS, Better, Metric
 from gliofill.evaluation.scoring import method_order
 from gliofill.evaluation.tables import COLUMNS, COMPARISONS_TABLE, SUMMARY_TABLE
@@ -157,7 +157,7 @@ def method_pairs(methods: Collection[str]) -> list[tuple[str, str]]:
     >>> method_pairs({"input", "l1", "lesion"})
     [('l1', 'input'), ('lesion', 'input'), ('lesion', 'l1')]
     """
-    networks = method_order(set(methods) - set(FLOORS))
+    networks = method_order(set(methods) - set(BASELINES))
     pairs = [("lesion", "nolesion"), ("best", "paper")]
     pairs += [(network, other) for network in networks for other in COMPARATORS if network != other]
     return [pair for pair in pairs if set(pair) <= set(methods)]

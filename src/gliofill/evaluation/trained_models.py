@@ -8,7 +8,7 @@ import numpy as np
 
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
-from gliofill.evaluation.baselines import FLOORS
+from gliofill.evaluation.baselines import BASELINES
 from gliofill.evaluation.scoring import Predicted
 from gliofill.learning.models.folder import METADATA, Model, load_model
 from gliofill.learning.networks.inference import predict_slices, select_device
@@ -27,12 +27,12 @@ def find_models(root: Path) -> dict[int, dict[str, Path]]:
     Raises
     ------
     GliofillError
-        If there is none, or a label is the name of a floor.
+        If there is none, or a label is the name of a baseline.
     """
     found: dict[int, dict[str, Path]] = {}
     for path in sorted(root.glob(f"fold-*/*/{METADATA}")):
         label, fold = path.parent.name, re.fullmatch(r"fold-(\d+)", path.parent.parent.name)
-        if label in FLOORS:
+        if label in BASELINES:
             raise GliofillError(f"{path.parent}: a model cannot be called {label}, which is a method of the tables")
         if fold:
             found.setdefault(int(fold[1]), {})[label] = path.parent

@@ -128,12 +128,12 @@ Not for diagnosis or treatment. Look at the masks.
 ## Training
 
 It saw **generated heads only**, {training["images"]:,} images (seed {training["seed"]}): brains deformed from the
-tissue maps of the ICBM 2009a template, with procedurally grown fluid, meninges, skull, scalp, face and lesions,
+tissue maps of the ICBM 2009a template, with procedurally grown CSF, meninges, skull, scalp, face and lesions,
 painted with realistic or random intensities, with bias, noise, thick slices, cut fields of view and lost faces. No
 image of a patient was used. The idea is that of SynthSeg (Billot et al., Med Image Anal 2023) and SynthStrip
 (Hoopes et al., NeuroImage 2022); the code is in `gliofill.extraction`, and `gliofill train-brain` trains it again.
 {note}
-The mask is tissue with the sulci narrower than 10 mm; the fluid over the gyri is left out, tumours and resection
+The mask is tissue with the sulci narrower than 10 mm; the CSF over the gyri is left out, tumours and resection
 cavities up to the dura are kept, and the brain stem ends at the foramen magnum.
 
 ## Limits

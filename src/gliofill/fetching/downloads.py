@@ -1,6 +1,6 @@
 """Downloads that go on where they broke off, and appear under their name only when their checksum is right.
 
-Only the verb ``fetch`` imports this module: nothing else in the package opens a connection.
+Only the subcommand ``fetch`` imports this module: nothing else in the package opens a connection.
 """
 
 import hashlib

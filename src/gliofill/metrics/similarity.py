@@ -98,7 +98,7 @@ def brain_mae(prediction: NDArray[np.floating], target: NDArray[np.floating], ma
 
 @dataclass(frozen=True)
 class LinearMapping:
-    """The simplest of all translations, a floor for every network: target = intercept + slope * source."""
+    """The simplest of all translations, a baseline for every network: target = intercept + slope * source."""
 
     slope: float
     intercept: float

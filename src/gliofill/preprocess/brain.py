@@ -17,7 +17,7 @@ from gliofill.simulation.head import built_in_head, render
 
 #: the registration that carries the mask works on voxels of this size
 CARRY_SPACING_MM = 3.0
-#: its last stage looks this far around the brain: fluid and skull guide it, face and neck do not
+#: its last stage looks this far around the brain: CSF and skull guide it, face and neck do not
 BRAIN_MARGIN_MM = 12.0
 
 # ITK draws its samples at random; a fixed seed makes the same result of the same images

@@ -58,8 +58,8 @@ class Task:
     threads: int
 
     @property
-    def on_card(self) -> bool:
-        """Whether it works on a graphics card."""
+    def on_gpu(self) -> bool:
+        """Whether it works on a GPU."""
         return self.settings.brain_device == "cuda"
 
 
@@ -126,7 +126,7 @@ def _synthstrip(task: Task) -> NDArray[np.float32]:
     border = task.settings.brain_border_mm
     mask, distance = task.folder / "mask.nii.gz", task.folder / "distance.nii.gz"
     command = [task.program, "-i", str(task.image), "-m", str(mask), "--model", task.settings.brain_model]
-    command += ["-g"] if task.on_card else []
+    command += ["-g"] if task.on_gpu else []
     if not Path(task.program).name.startswith("nipreps"):
         _run(task, [*command, "-b", f"{border:g}", "-d", str(distance), "-t", str(task.threads)], distance)
         return read_image(distance)[0]
@@ -145,7 +145,7 @@ def _hd_bet(task: Task) -> NDArray[np.float32]:
     home = task.folder / "hd-bet_params"
     home.mkdir()
     (home / "release_2.0.0").symlink_to(weights)
-    device = ["-device", "cuda"] if task.on_card else ["-device", "cpu", "--disable_tta"]
+    device = ["-device", "cuda"] if task.on_gpu else ["-device", "cpu", "--disable_tta"]
     brain = task.folder / "brain.nii.gz"
     command = [task.program, "-i", str(task.image), "-o", str(brain), "--save_bet_mask", "--no_bet_image", *device]
     mask = task.folder / "brain_bet.nii.gz"

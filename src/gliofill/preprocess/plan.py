@@ -10,7 +10,7 @@ import numpy as np
 from gliofill.cohort.coverage import Row
 from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
-from gliofill.derivatives.external_masks import GivenMask, find_given
+from gliofill.derivatives.external_masks import ExternalMask, find_external_masks
 from gliofill.errors import GliofillError
 from gliofill.files.nifti import canonical_grid, is_same_grid, spacing_mm
 
@@ -94,7 +94,7 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
     )
     ranked = [reference, *(contrast for contrast in PREFERENCE if contrast in images and contrast is not reference)]
     preferred = {contrast: images[contrast] for contrast in ranked}
-    mask, problem = match_given(find_given(settings.derivatives, folder, "brain"), preferred)
+    mask, problem = match_external_mask(find_external_masks(settings.derivatives, folder, "brain"), preferred)
     problems = [problem] if problem else []
     if mask is None and settings.brain_mask == "provided":
         mask, problem = find_companion(bids_dir, folder, settings.brain_mask_pattern, preferred)
@@ -105,7 +105,7 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
             )
     if mask is not None:
         reference = mask.contrast
-    lesion, problem = match_given(find_given(settings.derivatives, folder, "lesion"), images)
+    lesion, problem = match_external_mask(find_external_masks(settings.derivatives, folder, "lesion"), images)
     if lesion is None:
         found, other = find_companion(bids_dir, folder, settings.lesion_pattern, images)
         lesion, problem = found, other or problem
@@ -113,7 +113,7 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
     return SessionPlan(folder, images, reference, mask, lesion, tuple(problems))
 
 
-def match_given(masks: Sequence[GivenMask], images: Mapping[Contrast, Path]) -> tuple[Companion | None, str]:
+def match_external_mask(masks: Sequence[ExternalMask], images: Mapping[Contrast, Path]) -> tuple[Companion | None, str]:
     """Find the first contrast that one of the masks belongs to, by its name and by its grid.
 
     Parameters

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Holder:
+class LockHolder:
     """A run that works in an output folder.
 
     Attributes
@@ -54,13 +54,13 @@ class Holder:
         return f"process {self.process.pid} of {self.user} on {self.process.host}, since {self.since}"
 
 
-def read_holder(output_dir: Path) -> Holder | None:
+def read_lock_holder(output_dir: Path) -> LockHolder | None:
     """Return the run that holds an output folder, or held it when it was killed; None if there is none."""
     try:
         content = read_json(output_dir / NOTE)
         process = ProcessIdentity(str(content["host"]), int(content["pid"]), float(content["started"]))
         fields = {name: str(content[name]) for name in ("user", "since", "work_dir")}
-        return Holder(process, is_local=bool(content["is_local"]), **fields)
+        return LockHolder(process, is_local=bool(content["is_local"]), **fields)
     except (GliofillError, KeyError, TypeError, ValueError):
         return None
 
@@ -73,7 +73,7 @@ def check_free(output_dir: Path) -> None:
     GliofillError
         Saying who holds it, since when, and what to do.
     """
-    holder = read_holder(output_dir)
+    holder = read_lock_holder(output_dir)
     if holder is None or holder.process == ProcessIdentity.own() or (holder.is_gone and holder.is_local):
         return
     if not holder.is_gone and holder.process.is_here:
@@ -85,8 +85,8 @@ def check_free(output_dir: Path) -> None:
     raise GliofillError(f"output_dir {output_dir} is held by {holder}; {remedy}")
 
 
-def hold(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
-    """Hold an output folder for this process until `release`.
+def take_lock(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
+    """Hold an output folder for this process until `release_lock`.
 
     What a killed run on this machine left is removed: Snakemake's lock, scratch, and files that were not whole.
 
@@ -110,7 +110,7 @@ def hold(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
         If another run holds it, the folder cannot be written, or a disk does not answer.
     """
     check_answers(writes=[output_dir, *([Path(work_dir)] if work_dir else [])])
-    own = Holder(ProcessIdentity.own(), _user(), f"{datetime.now():%Y-%m-%d %H:%M:%S}", is_local, work_dir)
+    own = LockHolder(ProcessIdentity.own(), _user(), f"{datetime.now():%Y-%m-%d %H:%M:%S}", is_local, work_dir)
     try:
         (output_dir / NOTE).parent.mkdir(parents=True, exist_ok=True)
         with FileLock(output_dir / ".gliofill" / "run.lock", timeout=10):
@@ -121,9 +121,9 @@ def hold(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
         raise GliofillError(f"output_dir {output_dir}: cannot be written ({error.strerror or error})") from error
 
 
-def _take(output_dir: Path, own: Holder) -> str:
+def _take(output_dir: Path, own: LockHolder) -> str:
     check_free(output_dir)
-    before = read_holder(output_dir)
+    before = read_lock_holder(output_dir)
     text = ""
     if before is not None and before.process != own.process:
         _wait_for_steps(before)
@@ -136,7 +136,7 @@ def _take(output_dir: Path, own: Holder) -> str:
     return text
 
 
-def _wait_for_steps(holder: Holder) -> None:
+def _wait_for_steps(holder: LockHolder) -> None:
     """Wait until the steps of a run that is gone have noticed.
 
     Raises
@@ -152,9 +152,9 @@ def _wait_for_steps(holder: Holder) -> None:
         time.sleep(0.5)
 
 
-def release(output_dir: Path) -> None:
+def release_lock(output_dir: Path) -> None:
     """Let others have an output folder that this process holds; nothing if it does not."""
-    holder = read_holder(output_dir)
+    holder = read_lock_holder(output_dir)
     if holder is not None and holder.process == ProcessIdentity.own():
         (output_dir / NOTE).unlink(missing_ok=True)
 
@@ -167,7 +167,7 @@ def unlock(output_dir: Path) -> None:
     GliofillError
         If it still runs on this machine.
     """
-    holder = read_holder(output_dir)
+    holder = read_lock_holder(output_dir)
     if holder is not None and holder.process.is_here and not holder.is_gone:
         raise GliofillError(f"output_dir {output_dir} is held by {holder}, which runs; stop it first")
     (output_dir / NOTE).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The built-in head: the MNI brain that nilearn ships, with fluid, skull, scalp and a simple face grown around it.
+"""The built-in head: the MNI brain that nilearn ships, with CSF, skull, scalp and a simple face grown around it.
 
 The template brain has no skull. Raw images do, so a registration that carries a brain mask to a patient, and a
 generated cohort that looks like raw images, both need one. The shells around the brain are schematic: their
@@ -33,7 +33,7 @@ INTENSITIES: Mapping[Contrast, Mapping[str, float]] = MappingProxyType(
     }
 )
 
-# outer radius of each shell, in millimetres from the brain surface: 2.5 mm of fluid, 5.5 mm of skull, 7 mm of scalp
+# outer radius of each shell, in millimetres from the brain surface: 2.5 mm of CSF, 5.5 mm of skull, 7 mm of scalp
 _CSF_MM, _SKULL_MM, _SCALP_MM = 2.5, 8.0, 15.0
 # sulci narrower than this are bridged before the shells are grown: the skull does not follow the folds
 _BRIDGE_MM = 6.0
@@ -54,7 +54,7 @@ class Head:
     fractions
         For each of `TISSUES` an ndarray, shape (I, J, K), float32 in [0, 1]; their sum is at most 1, the rest is air.
     brain
-        ndarray, shape (I, J, K), bool: the brain with the fluid inside it, as a brain extraction should return it.
+        ndarray, shape (I, J, K), bool: the brain with the CSF inside it, as a brain extraction should return it.
     affine
         ndarray, shape (4, 4): voxel indices to RAS millimetres.
     """
@@ -96,7 +96,7 @@ def render(head: Head, contrast: Contrast) -> NDArray[np.float32]:
 
 
 def grow_shells(brain: NDArray[np.bool_], affine: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    """Grow fluid, dura, skull, scalp and face around a brain.
+    """Grow CSF, dura, skull, scalp and face around a brain.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def _outline_mm(distance: NDArray[np.float32], z: NDArray[np.float32]) -> NDArra
 
 
 def _carve_face(soft: NDArray[np.float32], fat: NDArray[np.float32], *axes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put orbits into the soft tissue, take out the air of nose and sinuses, and return the fluid of the eyeballs.
+    """Put orbits into the soft tissue, take out the air of nose and sinuses, and return the CSF of the eyeballs.
 
     Parameters
     ----------
@@ -213,8 +213,8 @@ def _carve_face(soft: NDArray[np.float32], fat: NDArray[np.float32], *axes: NDAr
 def _brain_tissues(
     white: NDArray[np.float32], grey: NDArray[np.float32], inside: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float32]]:
-    """Share the space inside the dura out among white matter, grey matter and fluid."""
-    fluid = np.clip(1 - white - grey, 0, 1)
-    powers = [part**_SHARPENING for part in (white, grey, fluid)]
+    """Share the space inside the dura out among white matter, grey matter and CSF."""
+    csf = np.clip(1 - white - grey, 0, 1)
+    powers = [part**_SHARPENING for part in (white, grey, csf)]
     share = inside / np.maximum(powers[0] + powers[1] + powers[2], np.float32(1e-6))
     return {tissue: part * share for tissue, part in zip(TISSUES[:3], powers, strict=True)}

@@ -103,7 +103,7 @@ def _add_focus(
     """Add one focus to `fractions` in place; what an earlier focus holds stays its own."""
     lower = np.maximum(centre - _REACH_MM, 0)
     box = tuple(slice(a, b) for a, b in zip(lower, np.minimum(centre + _REACH_MM, head.brain.shape), strict=True))
-    white, fluid = (head.fractions[tissue][box] for tissue in ("white_matter", "csf"))
+    white, csf = (head.fractions[tissue][box] for tissue in ("white_matter", "csf"))
     offset = np.indices(white.shape, dtype=np.float32) + (lower - centre).astype(np.float32).reshape(3, 1, 1, 1)
     stretch = rng.uniform(0.8, 1.25, 3).astype(np.float32).reshape(3, 1, 1, 1)
     distance = np.sqrt(((offset * stretch) ** 2).sum(axis=0))
@@ -111,11 +111,11 @@ def _add_focus(
 
     # tumours infiltrate tissue, not the ventricles, and stay within the brain
     within = ndimage.gaussian_filter(head.brain[box].astype(np.float32), 1.5)
-    tissue = np.clip(2 * within - 1, 0, 1) * np.clip(1.6 - 2 * ndimage.gaussian_filter(fluid, 1.2), 0, 1)
+    tissue = np.clip(2 * within - 1, 0, 1) * np.clip(1.6 - 2 * ndimage.gaussian_filter(csf, 1.2), 0, 1)
     core = tissue * _below(distance / radius_mm + 0.22 * lobes + 0.07 * ragged, 1.0)
     spread = distance / (radius_mm + rng.uniform(7, 16)) + 0.25 * lobes + 0.06 * ragged
     spread += 0.35 * (1 - ndimage.gaussian_filter(white, 1.5))
-    infiltrated = tissue * np.clip(1 - fluid, 0, 1) * _below(spread, 1.0)
+    infiltrated = tissue * np.clip(1 - csf, 0, 1) * _below(spread, 1.0)
     infiltrated = np.maximum(infiltrated, core)
     necrosis = np.zeros_like(core)
     if enhancing:

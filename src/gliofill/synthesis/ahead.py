@@ -1,6 +1,6 @@
-"""Gaps that wait for a graphics card: filled ahead by a job that has one, taken over later by their own jobs.
+"""Gaps that wait for a GPU: filled ahead by a job that has one, taken over later by their own jobs.
 
-Importing PyTorch, waking the card and loading a model take longer than filling a gap there. So a job with a card goes
+Importing PyTorch, waking the GPU and loading a model take longer than filling a gap there. So a job with a GPU goes
 on after its own gap with those of other sessions whose preprocessing is done, and lays each result down in a folder of
 its own, whole or not at all. The job of such a gap finds it, moves it to its place and loads nothing. A session that
 cannot be filled ahead is left to its own job: no session fails for another.

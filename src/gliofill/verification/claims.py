@@ -100,7 +100,7 @@ def _files(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _outputs(output_dir: Path, note: str) -> tuple[str, ...]:
-    """Return what a damaged note of a session or a verb stood for, as far as its name tells."""
+    """Return what a damaged note of a session or a subcommand stood for, as far as its name tells."""
     if not note.startswith(NOTES):
         return ()
     group = Path(note).stem

@@ -1,4 +1,4 @@
-"""The embedded models on real patients whom they have never seen, beside the floors that they have to beat."""
+"""The embedded models on real patients whom they have never seen, beside the baselines that they have to beat."""
 
 from pathlib import Path
 
@@ -49,9 +49,9 @@ def test_embedded_models_beat_copy_and_linear_mapping_on_held_out_patients(held_
     assert len(volumes) == len(HELD_OUT)
     scores, _ = evaluate_volumes(model, volumes, device=select_device("cpu"), flip_average=False)
     means = mean_scores(scores)
-    for floor in ("copy of the input", "linear mapping", "all zeros"):
-        assert means["model"]["ssim"] > means[floor]["ssim"], means
-        assert means["model"]["mae"] < means[floor]["mae"], means
+    for baseline in ("copy of the input", "linear mapping", "all zeros"):
+        assert means["model"]["ssim"] > means[baseline]["ssim"], means
+        assert means["model"]["mae"] < means[baseline]["mae"], means
 
 
 def test_synthetic_t1w_of_a_held_out_glioma_has_lost_most_of_the_enhancement(held_out: Path) -> None:

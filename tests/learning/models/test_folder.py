@@ -65,7 +65,7 @@ def test_half_weights_take_half_the_space_and_predict_nearly_the_same(
         torch.testing.assert_close(model.networks[0](source), network(source), rtol=0, atol=5e-3)
 
 
-def test_model_card_tells_task_data_and_floors(folder: Path) -> None:
+def test_model_card_tells_task_data_and_baselines(folder: Path) -> None:
     card = (folder / "MODEL_CARD.md").read_text()
     assert "**synthetic** FLAIR images from T2w images" in card
     assert "2 sessions of 2 participants (01, 02)" in card

@@ -115,7 +115,7 @@ def test_mirrored_edges_and_their_gradient_are_those_of_pytorch(memory_format: t
     assert torch.autograd.gradgradcheck(lambda t: mirrored(t, 3, 2) ** 2, (x[:1, :1].clone().requires_grad_(),))
 
 
-def test_inference_leaves_the_fast_convolutions_of_a_card_on() -> None:
+def test_inference_leaves_the_fast_convolutions_of_a_gpu_on() -> None:
     before = torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic
     with reproducible():
         assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic
@@ -124,8 +124,8 @@ def test_inference_leaves_the_fast_convolutions_of_a_card_on() -> None:
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
-def test_the_way_through_the_layers_of_a_card_has_the_same_shapes(upsampling: str) -> None:
-    # meta tensors take the branches of a card and compute nothing
+def test_the_way_through_the_layers_of_a_gpu_has_the_same_shapes(upsampling: str) -> None:
+    # meta tensors take the branches of a GPU and compute nothing
     generator = Generator(8, 1, upsampling=upsampling, context=1).to("meta")
     discriminator = Discriminator(8).to("meta")
     source = torch.empty(2, 3, 32, 48, device="meta")

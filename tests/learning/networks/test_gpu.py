@@ -11,10 +11,10 @@ from gliofill.learning.networks import gpu
 from gliofill.learning.networks.gpu import lease
 from gliofill.learning.networks.inference import select_device
 
-#: a process that takes a card among two and keeps it until its input ends
+#: a process that takes a GPU among two and keeps it until its input ends
 TAKE = (
-    "import sys\nfrom gliofill.learning.networks.gpu import take_card\n"
-    "print(take_card(2), take_card(2), flush=True)\nsys.stdin.read()"
+    "import sys\nfrom gliofill.learning.networks.gpu import take_gpu\n"
+    "print(take_gpu(2), take_gpu(2), flush=True)\nsys.stdin.read()"
 )
 
 
@@ -41,7 +41,7 @@ def answer(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_processes_take_different_cards_and_a_killed_one_leaves_its_own(
+def test_processes_take_different_gpus_and_a_killed_one_leaves_its_own(
     begin: Callable[[], subprocess.Popen[str]],
 ) -> None:
     processes = [begin(), begin()]
@@ -52,7 +52,7 @@ def test_processes_take_different_cards_and_a_killed_one_leaves_its_own(
     assert answer(begin()) == taken[0]
 
 
-def test_cards_are_shared_evenly_when_there_are_more_processes(tmp_path: Path) -> None:
+def test_gpus_are_shared_evenly_when_there_are_more_processes(tmp_path: Path) -> None:
     held = [lease(["0", "1"], tmp_path) for _ in range(5)]
     assert [index for index, _ in held] == [0, 1, 0, 1, 0]
     held[1][1].release()
@@ -65,28 +65,28 @@ def test_folder_without_locks_is_told(tmp_path: Path) -> None:
         lease(["0", "1"], tmp_path / "file" / "below")
 
 
-def test_two_cards_named_by_the_user_are_told_apart_by_these_names(
+def test_two_gpus_named_by_the_user_are_told_apart_by_these_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    folder = tmp_path / f"gliofill-cards-{gpu.getpass.getuser()}"
-    other = lease(["2"], folder)  # a process that sees the card as its only one of two others
-    gpu.take_card.cache_clear()
+    folder = tmp_path / f"gliofill-gpus-{gpu.getpass.getuser()}"
+    other = lease(["2"], folder)  # a process that sees the GPU as its only one of two others
+    gpu.take_gpu.cache_clear()
     try:
-        assert gpu.take_card(2) == 1
+        assert gpu.take_gpu(2) == 1
     finally:
-        gpu.take_card.cache_clear()
+        gpu.take_gpu.cache_clear()
         gpu._HELD.pop().release()
         other[1].release()
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
-def test_device_is_the_card_that_was_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_is_the_gpu_that_was_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     current = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", current.append)
-    monkeypatch.setattr("gliofill.learning.networks.inference.take_card", lambda visible: visible - 1)
+    monkeypatch.setattr("gliofill.learning.networks.inference.take_gpu", lambda visible: visible - 1)
     assert select_device(name) == torch.device("cuda:1")
     assert current == [torch.device("cuda:1")]

@@ -15,7 +15,7 @@ from gliofill.learning.models.folder import load_model
 from gliofill.learning.training.batches import Batch, SliceSource
 from gliofill.learning.training.loop import learning_rate, step, train
 from gliofill.learning.training.state import TrainingState, state_name
-from gliofill.learning.volumes.cache import load_stored
+from gliofill.learning.volumes.cache import load_cached
 from gliofill.learning.volumes.cases import Case, load_case
 
 pytestmark = pytest.mark.usefixtures("small_crop")
@@ -344,7 +344,7 @@ def test_without_adversarial_weight_the_discriminator_is_not_taught(
 def test_a_stored_volume_is_the_volume(cases: list[Case], tmp_path: Path) -> None:
     fresh = load_case(cases[0], crop_minimum=(32, 48))
     for _ in range(2):
-        stored = load_stored(cases[0], crop_minimum=(32, 48), store=tmp_path)
+        stored = load_cached(cases[0], crop_minimum=(32, 48), cache=tmp_path)
         assert stored.fingerprint == fresh.fingerprint
         assert isinstance(stored.source, np.memmap) and isinstance(stored.target, np.memmap)
         assert (stored.crop, stored.source_scale, stored.target_scale) == (

@@ -124,11 +124,11 @@ def test_contrasts_show_what_radiologists_expect(cohort: Path):
         brain = read_image(truth(cohort, f"{subject}_space-individual_desc-brain_mask.nii.gz"))[0] > 0
         t1, post, t2, flair = (shown(subject, c) for c in (Contrast.T1W, Contrast.T1POST, Contrast.T2W, Contrast.FLAIR))
         healthy = brain & (labels == 0)
-        # fluid is dark on T1w and FLAIR and bright on T2w, white matter the reverse of it
-        fluid = healthy & (t1 < 250)
+        # CSF is dark on T1w and FLAIR and bright on T2w, white matter the reverse of it
+        csf = healthy & (t1 < 250)
         white = healthy & (t1 > 580)
-        assert np.median(flair[fluid]) < np.median(flair[white]) < np.median(flair[labels == 2])
-        assert np.median(t2[white]) < np.median(t2[labels == 2]) < np.median(t2[fluid])
+        assert np.median(flair[csf]) < np.median(flair[white]) < np.median(flair[labels == 2])
+        assert np.median(t2[white]) < np.median(t2[labels == 2]) < np.median(t2[csf])
         assert np.median(t1[labels == 2]) < np.median(t1[white])
         if (labels == 3).any():
             enhancing += 1

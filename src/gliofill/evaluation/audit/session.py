@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gliofill.config.settings import ImputeSettings
 from gliofill.derivatives.acquired import acquired_spacing_mm
 from gliofill.evaluation.audit.sample import calibration_labels
-from gliofill.evaluation.baselines import Floors
+from gliofill.evaluation.baselines import Baselines
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.scoring import Predicted, Score, score_session
 from gliofill.learning.models.appearance import Appearance
@@ -33,7 +33,7 @@ class Audited:
     Attributes
     ----------
     scores
-        Of the floors and the model, in the order of the tables.
+        Of the baselines and the model, in the order of the tables.
     scale_ratio
         Range of the model's output scale over the range of the acquired target: what the fixed scale hides.
     seen
@@ -63,7 +63,7 @@ def audit_session(
     model, settings
         As they fill gaps of the cohort.
     others
-        Voxels of other participants' sessions, for the floors that are fitted; may be empty.
+        Voxels of other participants' sessions, for the baselines that are fitted; may be empty.
     root
         Output folder of the preprocessing.
     threads
@@ -117,7 +117,7 @@ def on_unit_scale(synthesis: Synthesis, output: Scale, volume: Volume) -> Predic
 
 def _floors(volume: Volume, others: Sequence[Voxels]) -> dict[str, Predicted]:
     if others:
-        images = Floors.of_samples(others).predict(volume.source)
+        images = Baselines.of_samples(others).predict(volume.source)
         return {method: Predicted(image) for method, image in images.items()}
     unit = volume.source.astype(np.float32)
     return {"input": Predicted(unit), "zeros": Predicted(np.zeros_like(unit))}

@@ -22,8 +22,8 @@ _IDENTITY = {
     "model": "Identifier of the model that fills gaps of this cohort",
 }
 _METHOD = (
-    "model; or a floor that needs none: input (copy of the source), zeros, linear (least-squares line) and histogram "
-    "(quantile matching), both fitted on the other participants of the sample and absent where there is none"
+    "model; or a baseline that needs none: input (copy of the source), zeros, linear (least-squares line) and "
+    "histogram (quantile matching), both fitted on the other participants of the sample and absent where there is none"
 )
 _SEEN = (
     "training: the model was trained on this image, its figures are too good; perhaps: it was trained on a participant "

@@ -120,7 +120,7 @@ def write_tables(output_dir: Path, tasks: Sequence[Task], *, log: Log = print) -
 
 
 def _sample_voxels(cases: Iterable[Case], model: Model) -> tuple[dict[str, Voxels], dict[str, Exception]]:
-    """Take some voxels of each session, for the floors; a second reading spares the memory of all at once."""
+    """Take some voxels of each session, for the baselines; a second reading spares the memory of all at once."""
     voxels: dict[str, Voxels] = {}
     failures: dict[str, Exception] = {}
     for case in cases:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gliofill.evaluation.baselines import FLOORS
+from gliofill.evaluation.baselines import BASELINES
 from gliofill.evaluation.scoring import method_order
 
 #: what a network has to beat, drawn in grey
@@ -66,14 +66,14 @@ def style_of(method: str) -> MethodStyle:
 
 
 def networks(methods: Iterable[str]) -> list[str]:
-    """Return the networks that stand for the method itself, in order: neither floors nor comparators.
+    """Return the networks that stand for the method itself, in order: neither baselines nor comparators.
 
     Examples
     --------
     >>> networks(["l1", "input", "lesion", "nolesion"])
     ['nolesion', 'lesion']
     """
-    return [method for method in method_order(methods) if method not in (*FLOORS, *COMPARATORS)]
+    return [method for method in method_order(methods) if method not in (*BASELINES, *COMPARATORS)]
 
 
 def main_network(methods: Iterable[str]) -> str | None:

@@ -16,14 +16,14 @@ from gliofill.template import grey_matter_map, template_affine, template_brain, 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 #: parts of the template whose median intensity is taken; this many voxels at least
-TISSUES = ("white_matter", "grey_matter", "fluid")
+TISSUES = ("white_matter", "grey_matter", "csf")
 _LEAST_VOXELS = 200
 
 AXES = ("left_right", "back_front", "foot_head")
 
 # probabilities above which a template voxel is one tissue, and below which it is none of the two
 _WHITE, _GREY, _NEITHER = 0.95, 0.8, 0.05
-# where the lateral ventricles lie in the template, millimetres: elsewhere fluid is too thin for a rigid alignment
+# where the lateral ventricles lie in the template, millimetres: elsewhere CSF is too thin for a rigid alignment
 _VENTRICLES_MM = ((-35, 35), (-50, 35), (0, 35))
 # layers of voxels at the rim of the brain that do not count for noise and roughness
 _RIM = 3
@@ -134,9 +134,9 @@ def _tissue_medians(
 def _template_tissues() -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the template's white matter, grey matter, and CSF of the ventricles."""
     white, grey, brain, affine = white_matter_map(), grey_matter_map(), template_brain(), template_affine()
-    fluid = brain & (white < _NEITHER) & (grey < _NEITHER)
+    csf = brain & (white < _NEITHER) & (grey < _NEITHER)
     for axis, (low, high) in enumerate(_VENTRICLES_MM):
         position = affine[axis, axis] * np.arange(brain.shape[axis]) + affine[axis, 3]
         keep = (position >= low) & (position <= high)
-        fluid &= keep.reshape([-1 if other == axis else 1 for other in range(3)])
-    return white > _WHITE, grey > _GREY, fluid
+        csf &= keep.reshape([-1 if other == axis else 1 for other in range(3)])
+    return white > _WHITE, grey > _GREY, csf

@@ -39,7 +39,7 @@ _QUANTILE = 0.99
 #: how each score is told to people; with the unit
 _WORDS: Mapping[str, tuple[str, str]] = {
     "intensities": ("distribution of intensities", ""),
-    "tissues": ("order of white matter, grey matter and fluid", ""),
+    "tissues": ("order of white matter, grey matter and CSF", ""),
     "noise": ("noise", ""),
     "roughness_left_right": ("roughness from left to right", ""),
     "roughness_back_front": ("roughness from back to front", ""),

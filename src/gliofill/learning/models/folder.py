@@ -115,7 +115,7 @@ class TrainingData:
     crop_minimum
         Smallest in-plane crop, (i, j) voxels.
     linear
-        Least-squares line from source to target intensities, the floor to compare with.
+        Least-squares line from source to target intensities, the baseline to compare with.
     participants, sessions
         Labels of the participants, and folders of the sessions.
     """

@@ -1,6 +1,6 @@
 """Convolutions with other gradients than PyTorch's: fast ones on a CPU, always the same ones on a card.
 
-Where PyTorch is slow, in channels-last float32 on a CPU, they are matrix products. On a card PyTorch adds up what comes
+Where PyTorch is slow, in channels-last float32 on a CPU, they are matrix products. On a GPU PyTorch adds up what comes
 from mirrored edges in any order.
 """
 
@@ -19,7 +19,7 @@ DOUBLING = ((2, 2), (1, 1), (1, 1), True, (1, 1), 1)
 
 
 class Convolution(nn.Conv2d):
-    """``nn.Conv2d``; where its edges are mirrored, its gradient on a card is the same every time."""
+    """``nn.Conv2d``; where its edges are mirrored, its gradient on a GPU is the same every time."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve."""

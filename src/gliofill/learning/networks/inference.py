@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
 from gliofill.learning.networks.generator import Generator
-from gliofill.learning.networks.gpu import take_card
+from gliofill.learning.networks.gpu import take_gpu
 
 
 def select_device(name: str = "auto") -> torch.device:
@@ -38,7 +38,7 @@ def select_device(name: str = "auto") -> torch.device:
     if (device.index or 0) >= count:
         raise GliofillError(f"device: {name!r} was asked for but PyTorch sees {count} GPUs; use auto or cpu")
     if device.index is None:
-        device = torch.device("cuda", take_card(count))
+        device = torch.device("cuda", take_gpu(count))
     torch.cuda.set_device(device)
     return device
 
@@ -58,7 +58,7 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
 
 
 def reproducible() -> AbstractContextManager[None]:
-    """Return the context in which a card adds up numbers in the same order every time, and float32 is what it says."""
+    """Return the context in which a GPU adds up numbers in the same order every time, and float32 is what it says."""
     flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
     return flags
 

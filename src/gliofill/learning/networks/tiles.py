@@ -78,7 +78,7 @@ class TiledConvolution(Convolution):
     """``nn.Conv2d`` with stride 1 and padding 1: the same parameters, the same numbers but for rounding.
 
     At 256 channels forward and backward pass together take a third of the time of PyTorch's on a processor without
-    bfloat16. Where it does not pay (a card, bfloat16, few channels) it is PyTorch's own.
+    bfloat16. Where it does not pay (a GPU, bfloat16, few channels) it is PyTorch's own.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Batch:
 
 
 class SliceSource:
-    """The slices to draw from: as float16 on the device if they fit, else as they come, mapped from the store.
+    """The slices to draw from: as float16 on the device if they fit, else as they come, mapped from the cache.
 
     Parameters
     ----------

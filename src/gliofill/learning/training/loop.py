@@ -147,7 +147,7 @@ def train(
     threads: int | None = None,
     resume: bool = True,
     checkpoint_every: int = 250,
-    store: Path | None = None,
+    cache: Path | None = None,
     log: Callable[[str], None] = print,
     on_validation: Callable[[int, Mapping[str, float]], None] | None = None,
 ) -> Path:
@@ -175,7 +175,7 @@ def train(
         Whether to continue from a saved state.
     checkpoint_every
         Iterations between two saves of the state.
-    store
+    cache
         Folder that keeps the scaled and cropped volumes for the next run; they are not kept if None.
     log
         Receives lines of text.
@@ -203,7 +203,7 @@ def train(
     used_device = select_device(device)
     if used_device.type == "cpu":
         keep_freed_memory()
-    volumes, held_out = load_groups(cases, validation_cases, store=store)
+    volumes, held_out = load_groups(cases, validation_cases, cache=cache)
     height, width = volumes[0].crop.shape[:2]
     log(f"{task.name}: {len(volumes)} sessions of {height}x{width} pixels on {used_device}")
     run = Run(model_dir, task, volumes, held_out, used_device, checkpoint_every, log, on_validation)

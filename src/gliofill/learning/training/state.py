@@ -54,7 +54,7 @@ class TrainingState:
                 residual=recipe.residual,
             )
             discriminator = Discriminator(recipe.discriminator_width)
-        # on a card PyTorch's normalisation would turn the order of memory back and forth in every layer
+        # on a GPU PyTorch's normalisation would turn the order of memory back and forth in every layer
         order = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         for network in (generator, discriminator):
             network.to(device, memory_format=order)  # type: ignore[call-overload]

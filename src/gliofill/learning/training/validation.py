@@ -1,4 +1,4 @@
-"""A model on held-out sessions, beside the floors that it has to beat."""
+"""A model on held-out sessions, beside the baselines that it has to beat."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def evaluate_volumes(
     flip_average: bool = True,
     precision: str = "auto",
 ) -> tuple[list[Score], Calibration]:
-    """Compare a model and three floors with the acquired targets, and calibrate the model's uncertainty on them.
+    """Compare a model and three baselines with the acquired targets, and calibrate the model's uncertainty on them.
 
     All intensities are in [0, 1], source and target each by its own volume's scale, and 0 outside the brain.
 

@@ -43,7 +43,7 @@ def tune(
     top: int = 3,
     device: str = "auto",
     threads: int | None = None,
-    store: Path | None = None,
+    cache: Path | None = None,
     checkpoint_every: int = 250,
     log: Callable[[str], None] = print,
 ) -> Path:
@@ -74,7 +74,7 @@ def tune(
         Seeds that the best settings are trained with, that of their trial included.
     top
         How many settings are repeated.
-    device, threads, store, checkpoint_every, log
+    device, threads, cache, checkpoint_every, log
         As for `gliofill.learning.training.loop.train`.
 
     Returns
@@ -94,7 +94,7 @@ def tune(
     _check(folder, task, learn, validation, counts={"trials": trials, "repeats": repeats, "top": top})
     if threads is not None:
         torch.set_num_threads(threads)
-    volumes, held_out = load_groups(learn, validation, store=store)
+    volumes, held_out = load_groups(learn, validation, cache=cache)
     run = Run(folder, task, volumes, held_out, select_device(device), checkpoint_every, log, None)
     every = min(recipe.validate_every or recipe.iterations, recipe.iterations)
     single = dataclasses.replace(recipe, ensemble=1, validate_every=every)

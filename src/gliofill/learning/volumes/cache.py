@@ -14,20 +14,20 @@ from gliofill.learning.volumes.framing import PERCENTILES, Crop, Scale
 STORE_VERSION = 2
 
 
-def load_groups(*groups: Sequence[Case], store: Path | None) -> tuple[list[Volume], ...]:
+def load_groups(*groups: Sequence[Case], cache: Path | None) -> tuple[list[Volume], ...]:
     """Return groups of sessions, scaled and cropped alike; the first one, to learn from, says how large the crop is.
 
     Raises
     ------
     GliofillError
-        As `load_stored`.
+        As `load_cached`.
     """
     crop_minimum = common_crop(groups[0])
-    return tuple([load_stored(case, crop_minimum=crop_minimum, store=store) for case in group] for group in groups)
+    return tuple([load_cached(case, crop_minimum=crop_minimum, cache=cache) for case in group] for group in groups)
 
 
-def load_stored(case: Case, *, crop_minimum: tuple[int, int], store: Path | None) -> Volume:
-    """Return one session, scaled and cropped: from the store if it is there, else from its images.
+def load_cached(case: Case, *, crop_minimum: tuple[int, int], cache: Path | None) -> Volume:
+    """Return one session, scaled and cropped: from the cache if it is there, else from its images.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def load_stored(case: Case, *, crop_minimum: tuple[int, int], store: Path | None
         Its files.
     crop_minimum
         Smallest in-plane crop, (i, j) voxels.
-    store
+    cache
         The folder; nothing is kept if None.
 
     Raises
@@ -43,9 +43,9 @@ def load_stored(case: Case, *, crop_minimum: tuple[int, int], store: Path | None
     GliofillError
         As `gliofill.learning.volumes.cases.load_case`.
     """
-    if store is None:
+    if cache is None:
         return load_case(case, crop_minimum=crop_minimum)
-    path = store / f"{_state(case, crop_minimum)}.npz"
+    path = cache / f"{_state(case, crop_minimum)}.npz"
     if not (path.is_file() and path.with_suffix(".npy").is_file()):
         _keep(load_case(case, crop_minimum=crop_minimum), path)
     return _kept(case, path)

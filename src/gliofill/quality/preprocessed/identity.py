@@ -1,4 +1,4 @@
-"""Is an image the contrast that its name says? Told from fluid, grey and white matter, and from vessels."""
+"""Is an image the contrast that its name says? Told from CSF, grey and white matter, and from vessels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from gliofill.quality.preprocessed.identity_measures import (
     Mask,
     Regions,
     TissueMaps,
+    csf_brightness,
     enhancement,
-    fluid_brightness,
     grey_over_white,
     grey_ratio,
     reduce,
@@ -32,8 +32,8 @@ class Boundary:
 
 
 # How real images of 15 patients lie around these, and how often they err: docs/quality.md
-#: `fluid_brightness`: below T1w and FLAIR, above T2w
-FLUID = Boundary(1.15, 0.12)
+#: `csf_brightness`: below T1w and FLAIR, above T2w
+CSF = Boundary(1.15, 0.12)
 #: `grey_over_white` with a T2w as guide: below T1w, above FLAIR
 GREY_GUIDED = Boundary(0.40, 0.05)
 #: `grey_ratio` without a guide: below T1w, above FLAIR
@@ -97,12 +97,12 @@ def identify(images: Mapping[Contrast, Image], brain: Mask, maps: TissueMaps) ->
     if not regions.are_sufficient:
         return {contrast: Identity(Look.UNCLEAR) for contrast in images}
     small = {contrast: reduce(image) for contrast, image in images.items()}
-    fluid = {contrast: fluid_brightness(image, regions) for contrast, image in small.items()}
-    guide = max(fluid, key=lambda contrast: fluid[contrast], default=None)
-    is_guided = guide is not None and FLUID.side(fluid[guide]) > 0
+    csf = {contrast: csf_brightness(image, regions) for contrast, image in small.items()}
+    guide = max(csf, key=lambda contrast: csf[contrast], default=None)
+    is_guided = guide is not None and CSF.side(csf[guide]) > 0
     parts = regions.guided(small[guide]) if guide is not None and is_guided else regions
     found = {
-        contrast: _identify_alone(contrast, image, fluid[contrast], parts, is_guided=parts is not regions)
+        contrast: _identify_alone(contrast, image, csf[contrast], parts, is_guided=parts is not regions)
         for contrast, image in small.items()
     }
     pair = (Contrast.T1W, Contrast.T1POST)
@@ -111,22 +111,22 @@ def identify(images: Mapping[Contrast, Image], brain: Mask, maps: TissueMaps) ->
     return found
 
 
-def _identify_alone(contrast: Contrast, image: Image, fluid: float, regions: Regions, *, is_guided: bool) -> Identity:
+def _identify_alone(contrast: Contrast, image: Image, csf: float, regions: Regions, *, is_guided: bool) -> Identity:
     """Identify one image by its tissues; T1w before and after gadolinium look alike here."""
     name, boundary = ("grey_over_white", GREY_GUIDED) if is_guided else ("grey_ratio", GREY)
     grey = grey_over_white(image, regions) if is_guided else grey_ratio(image, regions)
-    measures = {"fluid_brightness": fluid, name: grey}
-    if FLUID.side(fluid) >= 0:
-        look = Look.T2W if FLUID.side(fluid) > 0 else Look.UNCLEAR
+    measures = {"csf_brightness": csf, name: grey}
+    if CSF.side(csf) >= 0:
+        look = Look.T2W if CSF.side(csf) > 0 else Look.UNCLEAR
     else:
         look = {-1: Look.T1W, 0: Look.UNCLEAR, 1: Look.FLAIR}[boundary.side(grey)]
     expected = EXPECTED[contrast]
     if look is Look.UNCLEAR:
-        return Identity(look, measures, warning=_doubt(expected, fluid, grey, boundary))
+        return Identity(look, measures, warning=_doubt(expected, csf, grey, boundary))
     if look is expected:
         return Identity(look, measures)
-    is_by_fluid = Look.T2W in (look, expected)
-    number, limit = (fluid, FLUID.at) if is_by_fluid else (grey, boundary.at)
+    is_by_csf = Look.T2W in (look, expected)
+    number, limit = (csf, CSF.at) if is_by_csf else (grey, boundary.at)
     sentence = f"looks like a {look}: {_describe(look, expected, number, limit)}"
     return Identity(look, measures, Verdict("wrong-contrast", sentence, round(number, 3), limit))
 
@@ -140,10 +140,10 @@ def _describe(look: Look, expected: Look, number: float, limit: float) -> str:
     return f"grey matter is {order} than white matter ({number:.2f}; {side} {limit:g} in a {expected})"
 
 
-def _doubt(expected: Look, fluid: float, grey: float, boundary: Boundary) -> str:
+def _doubt(expected: Look, csf: float, grey: float, boundary: Boundary) -> str:
     """Return a warning if an image that is not clearly anything lies on the wrong side of a boundary."""
-    if (fluid > FLUID.at) != (expected is Look.T2W):
-        return f"may not be a {expected}: cerebrospinal fluid has an unusual brightness ({fluid:.2f})"
+    if (csf > CSF.at) != (expected is Look.T2W):
+        return f"may not be a {expected}: cerebrospinal fluid has an unusual brightness ({csf:.2f})"
     if expected is not Look.T2W and (grey > boundary.at) != (expected is Look.FLAIR):
         return f"may not be a {expected}: grey and white matter differ in an unusual way ({grey:.2f})"
     return ""

@@ -16,8 +16,8 @@ Mask = NDArray[np.bool_]
 
 #: measures are taken on blocks of this many voxels along each axis: 2 mm on the template's grid
 BLOCK = 2
-#: fluid spaces lie at least this deep below the surface of the template's brain, and are at least this large
-FLUID_DEPTH_BLOCKS, FLUID_BLOCKS = 6, 200
+#: CSF spaces lie at least this deep below the surface of the template's brain, and are at least this large
+CSF_DEPTH_BLOCKS, CSF_BLOCKS = 6, 200
 #: fewer blocks than this tell nothing about a tissue
 LEAST_BLOCKS = 500
 #: the smallest difference between two images that counts, as a share of white matter: finer ones are noise
@@ -58,19 +58,19 @@ class TissueMaps:
 
     @classmethod
     def from_probabilities(cls, white: Image, grey: Image, brain: Mask) -> Self:
-        """Reduce the template's 1 mm maps and find its fluid spaces.
+        """Reduce the template's 1 mm maps and find its CSF spaces.
 
         Parameters
         ----------
         white, grey
             Shape (I, J, K), probabilities in [0, 1].
         brain
-            Brain mask, fluid included.
+            Brain mask, CSF included.
         """
         small_white, small_grey, inside = reduce(white), reduce(grey), reduce(brain) > 0.9
-        deep = erode(inside, FLUID_DEPTH_BLOCKS)
+        deep = erode(inside, CSF_DEPTH_BLOCKS)
         labels, _ = ndimage.label(deep & (1 - small_white - small_grey > 0.6))
-        large = np.flatnonzero(np.bincount(labels.ravel()) > FLUID_BLOCKS)
+        large = np.flatnonzero(np.bincount(labels.ravel()) > CSF_BLOCKS)
         spaces = np.isin(labels, large[large > 0])
         return cls(small_white, small_grey, ndimage.binary_dilation(spaces, iterations=2))
 
@@ -97,7 +97,7 @@ class Regions:
         return min(int(mask.sum()) for mask in (self.white, self.grey, self.fluid_spaces)) >= LEAST_BLOCKS
 
     def guided(self, t2w: Image) -> "Regions":
-        """Return the regions with grey and white matter as a T2w tells them apart, free of fluid.
+        """Return the regions with grey and white matter as a T2w tells them apart, free of CSF.
 
         If too little remains, as after a swap that was not recognised, the regions are returned unchanged.
         """
@@ -115,10 +115,10 @@ def erode(mask: Mask, steps: int) -> Mask:
     return eroded
 
 
-def fluid_brightness(image: Image, regions: Regions) -> float:
-    """Return how bright the neighbourhood of fluid is, white matter being 1: above 1 if fluid is brighter than brain.
+def csf_brightness(image: Image, regions: Regions) -> float:
+    """Return how bright the neighbourhood of CSF is, white matter being 1: above 1 if CSF is brighter than brain.
 
-    The geometric mean of its 5th and 90th percentile: dark fluid pulls the former down, bright fluid the latter up.
+    The geometric mean of its 5th and 90th percentile: dark CSF pulls the former down, bright CSF the latter up.
 
     Parameters
     ----------

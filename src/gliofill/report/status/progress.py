@@ -11,7 +11,7 @@ from gliofill.derivatives import paths
 from gliofill.files.atomic import read_json
 from gliofill.report.status.logs import last_words
 from gliofill.report.status.summary import Failure
-from gliofill.run.lock import read_holder
+from gliofill.run.lock import read_lock_holder
 
 
 @dataclass
@@ -76,7 +76,7 @@ def read_progress(output_dir: Path) -> RunProgress:
     GliofillError
         If the coverage table is damaged.
     """
-    holder = read_holder(output_dir)
+    holder = read_lock_holder(output_dir)
     is_killed = holder is not None and holder.is_gone
     is_running = any((output_dir / ".snakemake" / "locks").glob("*.lock")) and not is_killed
     if not (output_dir / paths.COVERAGE).is_file():

@@ -149,7 +149,7 @@ def _overlay(fractions: dict[str, Tensor], tissue: str, share: Tensor) -> None:
 
 
 def _fill_cranium(fractions: dict[str, Tensor], draw: Draw, *, white: Tensor, grey: Tensor, distance: Tensor) -> None:
-    """Share the space inside the dura out among white matter, grey matter, fluid and the vessels in the sulci."""
+    """Share the space inside the dura out among white matter, grey matter, CSF and the vessels in the sulci."""
     inside, shape = fractions["csf"], distance.shape
     # tissue maps of an averaged brain are blurred: a power brings edges back
     power = draw.uniform(1.2, 3.0)
@@ -161,7 +161,7 @@ def _fill_cranium(fractions: dict[str, Tensor], draw: Draw, *, white: Tensor, gr
     sulcus = amount * near_surface * (1 - draw.field(shape, draw.uniform(5, 9)).abs() / width).clamp_(0, 1)
     fractions["white_matter"] = parts[0] * share * (1 - sulcus)
     fractions["grey_matter"] = parts[1] * share * (1 - sulcus)
-    fluid = (inside - fractions["white_matter"] - fractions["grey_matter"]).clamp_(0, 1)
-    vessel = near_surface * (1 - draw.field(shape, 6).abs() / draw.uniform(0.02, 0.25)).clamp_(0, 1) * fluid
-    fractions["csf"] = fluid - vessel
+    csf = (inside - fractions["white_matter"] - fractions["grey_matter"]).clamp_(0, 1)
+    vessel = near_surface * (1 - draw.field(shape, 6).abs() / draw.uniform(0.02, 0.25)).clamp_(0, 1) * csf
+    fractions["csf"] = csf - vessel
     fractions["vessel"] += vessel

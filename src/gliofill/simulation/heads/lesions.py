@@ -66,7 +66,7 @@ def _add_focus(
 
 
 def _cover(fractions: dict[str, Tensor], tissue: str, share: Tensor) -> None:
-    """Replace brain and fluid, and what lesions there are, by a part of a lesion."""
+    """Replace brain and CSF, and what lesions there are, by a part of a lesion."""
     taken = torch.zeros_like(share)
     for each in (*_BRAIN, "oedema", "enhancing", "necrosis", "cavity"):
         lost = fractions[each] * share

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gliofill.template import grey_matter_map, template_affine, template_brain, white_matter_map
 
-#: a brain mask is the tissue with the sulci narrower than twice this; the fluid over the gyri is left out
+#: a brain mask is the tissue with the sulci narrower than twice this; the CSF over the gyri is left out
 SULCUS_MM = 5.0
 #: below this height of the template the brain stem is spinal cord
 CORD_TOP_Z_MM = -66.0
