@@ -1,8 +1,11 @@
-"""A file that is a disk, for tests of what disks do; it can be mounted where this user may."""
+"""A file that is a disk, for tests of what disks do; root can mount it."""
 
 import shutil
 import subprocess
 from pathlib import Path
+
+#: why a test that needs one is skipped
+NO_DISK = "no disk can be mounted here (needs root, mkfs.ext4 and a loop device)"
 
 
 def make_disk(image: Path) -> bool:

@@ -1,6 +1,6 @@
 """Disks that are full, read-only or gone: one clear line, nothing partial, nothing recorded, and on it goes with room.
 
-A small disk in memory is mounted where that is allowed; elsewhere a limit on the size of files stands in for it.
+A small disk in memory is mounted and filled; a limit on the size of files is tried as well.
 """
 
 import errno
@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,13 +46,9 @@ class SmallDisk:
     """A disk that can be filled."""
 
     root: Path
-    is_mounted: bool
 
     def fill(self) -> None:
         """Leave no room for another file with content."""
-        if not self.is_mounted:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, resource.RLIM_INFINITY))
-            return
         with (self.root / ".filling").open("wb", buffering=0) as file:
             for size in (65536, 1):
                 try:
@@ -62,28 +59,30 @@ class SmallDisk:
 
     def free(self) -> None:
         """Make room again."""
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         (self.root / ".filling").unlink(missing_ok=True)
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """Mount eight megabytes of memory, or say that a limit on the size of files stands in for them."""
+    """Mount eight megabytes of memory."""
     root = tmp_path / "disk"
     root.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(root)]
-    is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0 if _is_root() else False
-    if not is_mounted:
-        print("no disk may be mounted here: a limit on the size of files stands in for a full one")
-    small = SmallDisk(root, is_mounted)
-    yield small
-    small.free()
-    if is_mounted:
-        subprocess.run(["umount", "-l", str(root)], check=True)
+    can_mount = os.geteuid() == 0 and shutil.which("mount")
+    if not can_mount or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here (needs root)")
+    yield SmallDisk(root)
+    subprocess.run(["umount", "-l", str(root)], check=True)
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0 and shutil.which("mount") is not None
+@contextmanager
+def limit_on_file_sizes() -> Iterator[None]:
+    """Let no file grow beyond `FEW_BYTES`, as ``ulimit -f`` does."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
@@ -108,16 +107,28 @@ def is_one_clear_line(lines: list[str]) -> bool:
     return line.startswith("gliofill: ") and any(r in line for r in reasons) and "run the same command again" in line
 
 
-def test_coverage_on_a_full_disk(disk: SmallDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def write_ball(bids: Path) -> None:
     ball = np.linalg.norm(np.indices((20, 20, 20)) - 9.5, axis=0) < 8
-    image = tmp_path / "bids" / SESSION / "anat" / f"{SESSION}_T2w.nii.gz"
-    write_image(image, 1000 * ball, np.diag([5.0, 5, 5, 1]))
+    write_image(bids / SESSION / "anat" / f"{SESSION}_T2w.nii.gz", 1000 * ball, np.diag([5.0, 5, 5, 1]))
+
+
+def test_coverage_on_a_full_disk(disk: SmallDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_ball(tmp_path / "bids")
     words = ("coverage", str(tmp_path / "bids"), str(disk.root))
     disk.fill()
     code, lines = run(capsys, *words)
     assert code == 1 and is_one_clear_line(lines) and files(disk.root) == set()
     disk.free()
     assert main(words) == 0 and (disk.root / paths.COVERAGE).is_file()
+
+
+def test_coverage_under_a_limit_on_file_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_ball(tmp_path / "bids")
+    words = ("coverage", str(tmp_path / "bids"), str(tmp_path / "out"))
+    with limit_on_file_sizes():
+        code, lines = run(capsys, *words)
+    assert code == 1 and is_one_clear_line(lines) and files(tmp_path / "out") == set()
+    assert main(words) == 0 and (tmp_path / "out" / paths.COVERAGE).is_file()
 
 
 def acquire(folder: Path) -> tuple[Path, Path]:
@@ -254,21 +265,26 @@ def test_tables_on_a_full_disk_stay_as_they_were(
     assert main(words) == 0
 
 
-def test_a_read_only_output_folder_is_told_before_anything_starts(
+def test_a_read_only_output_folder_is_reported_before_anything_starts(
     disk: SmallDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_coverage(disk.root / paths.COVERAGE, coverage({}))
-    if disk.is_mounted:
-        subprocess.run(["mount", "-o", "remount,ro", str(disk.root)], check=True)
-        code, (line,) = run(capsys, "review", str(disk.root))
-        assert code == 1 and "Read-only file system; make it writable" in line
-    else:  # root writes where others may not: a file is in the way instead
-        (disk.root / ".gliofill").touch()
-    with pytest.raises(GliofillError, match=r"^output_dir [^\n]*: cannot be written \([^\n]+\)$"):
-        take_lock(disk.root, is_local=True)
-    if disk.is_mounted:
-        subprocess.run(["mount", "-o", "remount,rw", str(disk.root)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk.root)], check=True)
+    code, (line,) = run(capsys, "review", str(disk.root))
+    assert code == 1 and "Read-only file system; make it writable" in line
+    refuses_to_write(disk.root)
+    subprocess.run(["mount", "-o", "remount,rw", str(disk.root)], check=True)
     assert not [name for name in files(disk.root) if TEMPORARY in name]
+
+
+def test_an_output_folder_in_which_a_file_is_in_the_way_is_reported(tmp_path: Path) -> None:
+    (tmp_path / ".gliofill").touch()
+    refuses_to_write(tmp_path)
+
+
+def refuses_to_write(output: Path) -> None:
+    with pytest.raises(GliofillError, match=r"^output_dir [^\n]*: cannot be written \([^\n]+\)$"):
+        take_lock(output, is_local=True)
 
 
 @pytest.fixture

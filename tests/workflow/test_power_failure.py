@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import run_gliofill
 from tests.support.killing import leftovers
 from tests.support.small_cohort import make_cohort
-from tests.support.small_disk import make_disk, mount, unmount
+from tests.support.small_disk import NO_DISK, make_disk, mount, unmount
 from tests.workflow.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, files
 
 from gliofill.derivatives import paths
@@ -47,35 +47,36 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk | None]:
-    """Return a disk, or nothing where none may be mounted."""
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """Mount a disk that is a file."""
     made = Disk(tmp_path / "disk.img", tmp_path / "disk")
     made.root.mkdir()
-    is_mounted = make_disk(made.image) and mount(made.image, made.root)
-    yield made if is_mounted else None
-    if is_mounted:
-        unmount(made.root)
+    if not (make_disk(made.image) and mount(made.image, made.root)):
+        pytest.skip(NO_DISK)
+    yield made
+    unmount(made.root)
 
 
-def test_a_file_that_was_written_is_there_after_the_power_failed(
-    disk: Disk | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_content_folder_and_name_are_synchronised_in_this_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if disk is None:  # what was asked of the system, and when
-        asked, replace, synchronise = [], Path.replace, os.fsync
-        monkeypatch.setattr(os, "fsync", lambda fd: (asked.append(Path(f"/dev/fd/{fd}").resolve()), synchronise(fd)))
-        monkeypatch.setattr(Path, "replace", lambda own, to: (asked.append(to), replace(own, to)))
-        write_text(tmp_path / "written", "whole")
-        assert asked[0].name.startswith(TEMPORARY) and asked[1:] == [tmp_path / "written", tmp_path]
-        return
+    asked, replace, synchronise = [], Path.replace, os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (asked.append(Path(f"/dev/fd/{fd}").resolve()), synchronise(fd)))
+    monkeypatch.setattr(Path, "replace", lambda own, to: (asked.append(to), replace(own, to)))
+    write_text(tmp_path / "written", "whole")
+    assert asked[0].name.startswith(TEMPORARY) and asked[1:] == [tmp_path / "written", tmp_path]
+
+
+def test_a_file_that_was_written_is_there_after_the_power_failed(disk: Disk) -> None:
     for text in ("first", "second"):
         write_text(disk.root / "a" / "written", text)
         with disk.after_power_failed() as found:
             assert (found / "a" / "written").read_text() == text
 
 
-def test_a_session_is_whole_or_made_again_after_the_power_failed(disk: Disk | None, tmp_path: Path) -> None:
+def test_a_session_is_whole_or_made_again_after_the_power_failed(disk: Disk, tmp_path: Path) -> None:
     make_cohort(tmp_path, sessions=1)
-    output = (disk.root if disk else tmp_path) / "derivatives"
+    output = disk.root / "derivatives"
     done = run_gliofill("coverage", str(tmp_path / "bids"), str(output), "--settings", LENIENT_JSON)
     assert done.returncode == 0, done.stderr
     step = start(tmp_path / "bids", output)
@@ -116,11 +117,8 @@ def wait_for_results(output: Path, count: int) -> None:
         time.sleep(0.005)
 
 
-def copy_state(disk: Disk | None, output: Path, to: Path) -> None:
-    """Copy what the power would leave of an output folder; without a disk, what is there."""
-    if disk is None:
-        shutil.copytree(output, to)
-        return
+def copy_state(disk: Disk, output: Path, to: Path) -> None:
+    """Copy what the power would leave of an output folder."""
     with disk.after_power_failed() as found:
         shutil.copytree(found / output.name, to)
 

@@ -1,7 +1,6 @@
 """A disk that stops to answer, as one on the network may: a run that starts says so, one that works waits and goes on.
 
-A small file system is mounted and frozen where that is allowed: what writes there then waits, and no signal reaches it.
-Elsewhere a probe that sleeps, and a stopped process, stand in for what waits.
+A small file system is mounted and frozen: what writes there then waits, and no signal reaches it.
 """
 
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import run_gliofill
 from tests.support.small_cohort import make_cohort
-from tests.support.small_disk import make_disk, mount, unmount
+from tests.support.small_disk import NO_DISK, make_disk, mount, unmount
 from tests.workflow.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, files
 
 from gliofill.errors import GliofillError
@@ -32,21 +31,13 @@ SAFETY_SECONDS = 90
 
 @dataclass
 class StallingDisk:
-    """A disk that can be made to stall."""
+    """A mounted disk that can be made to stall."""
 
     root: Path
-    is_mounted: bool
 
     @contextmanager
-    def stalled(self, step: subprocess.Popen[str] | None = None) -> Iterator[None]:
-        """Let the disk not answer; where none is mounted, a step is stopped instead."""
-        if not self.is_mounted:
-            if step:
-                step.send_signal(signal.SIGSTOP)
-            yield
-            if step:
-                step.send_signal(signal.SIGCONT)
-            return
+    def stalled(self) -> Iterator[None]:
+        """Let the disk not answer."""
         thaw = ["fsfreeze", "--unfreeze", str(self.root)]
         later = ["sh", "-c", f'sleep {SAFETY_SECONDS}; exec "$@"', "sh", *thaw]
         safety = subprocess.Popen(later, start_new_session=True)
@@ -63,10 +54,10 @@ class StallingDisk:
 def stalling(tmp_path: Path) -> Iterator[StallingDisk]:
     image, root = tmp_path / "disk.img", tmp_path / "disk"
     root.mkdir()
-    is_mounted = shutil.which("fsfreeze") is not None and make_disk(image) and mount(image, root)
-    yield StallingDisk(root, is_mounted)
-    if is_mounted:
-        unmount(root)
+    if not (shutil.which("fsfreeze") and make_disk(image) and mount(image, root)):
+        pytest.skip(NO_DISK)
+    yield StallingDisk(root)
+    unmount(root)
 
 
 def test_a_run_does_not_start_on_a_disk_that_does_not_answer(
@@ -74,19 +65,29 @@ def test_a_run_does_not_start_on_a_disk_that_does_not_answer(
 ) -> None:
     monkeypatch.setattr(disk, "PATIENCE_SECONDS", 2.0)
     output = stalling.root / "out"
-    with stalling.stalled(), monkeypatch.context() as patch:
-        if not stalling.is_mounted:
-            patch.setattr(disk, "_PROBE", "import time; time.sleep(60)")
-        began = time.monotonic()
-        with pytest.raises(GliofillError) as caught:
-            take_lock(output, is_local=True)
-        assert time.monotonic() - began < 20
-    message = str(caught.value)
-    assert message.startswith(f"{output}: its disk does not answer") and "run the same command again" in message
-    assert "\n" not in message and not output.exists()
+    with stalling.stalled():
+        refuses_in_one_line(output)
+    assert not output.exists()
     take_lock(output, is_local=True)
     assert (output / lock.NOTE).is_file()
     release_lock(output)
+
+
+def test_a_run_does_not_start_if_the_disk_is_not_read_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(disk, "_PROBE", "import time; time.sleep(60)")
+    refuses_in_one_line(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def refuses_in_one_line(output: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(GliofillError) as caught:
+        take_lock(output, is_local=True)
+    assert time.monotonic() - began < 20
+    message = str(caught.value)
+    assert message.startswith(f"{output}: its disk does not answer") and "run the same command again" in message
+    assert "\n" not in message
 
 
 def test_a_disk_that_answers_or_refuses_is_asked_in_a_moment(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_a_step_waits_for_a_disk_that_stalls_and_then_writes_what_it_would_have_
         command = [
             sys.executable,
             "-m",
-            "gliofill.cli.main",
+            "gliofill.cli",
             "preprocess",
             str(tmp_path / "bids"),
             str(output),
@@ -115,7 +116,7 @@ def test_a_step_waits_for_a_disk_that_stalls_and_then_writes_what_it_would_have_
         step = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if output.parent == stalling.root:
             time.sleep(2)
-            with stalling.stalled(step):
+            with stalling.stalled():
                 time.sleep(8)
                 assert step.poll() is None
         told, complaint = step.communicate(timeout=240)
