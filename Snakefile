@@ -33,7 +33,7 @@ rule all:
         audit_tables,
         "logs/verdict.txt",
         # all that is made together is asked for: of what is not, no one would miss a part
-        [derivatives.QUALITY, derivatives.SCORES, derivatives.CITATION],
+        [paths.QUALITY, paths.SCORES, paths.CITATION],
         # what failed last time is missing, and Snakemake makes it again only if the goal itself asks for it
         rules.status.input,
 
@@ -52,6 +52,6 @@ onsuccess:
 onerror:
     remove_leftovers(SETTINGS.output_dir, [WORK_DIR], temporary=True)
     shell(
-        f"test ! -f {derivatives.COVERAGE} || "
+        f"test ! -f {paths.COVERAGE} || "
         "(gliofill status --write --no-verdict . && gliofill report . >logs/report.log 2>&1)"
     )

@@ -1,7 +1,7 @@
 rule audit_task:
     """Try the model of one task on complete sessions of the cohort, their target hidden."""
     input:
-        derivatives.COVERAGE,
+        paths.COVERAGE,
         session_records,
     output:
         metrics=".gliofill/audit/{task}/desc-audit_metrics.tsv",
@@ -28,9 +28,9 @@ rule audit:
     input:
         audit_parts,
     output:
-        metrics=derivatives.AUDIT_METRICS,
-        summary=derivatives.AUDIT_SUMMARY,
-        sessions=derivatives.AUDIT_SESSIONS,
+        metrics=paths.AUDIT_METRICS,
+        summary=paths.AUDIT_SUMMARY,
+        sessions=paths.AUDIT_SESSIONS,
     log:
         "logs/audit/audit.log",
     localrule: True

@@ -3,8 +3,8 @@ checkpoint coverage:
     input:
         state=".gliofill/dataset.txt",
     output:
-        table=derivatives.COVERAGE,
-        quality=derivatives.QUALITY,
+        table=paths.COVERAGE,
+        quality=paths.QUALITY,
     log:
         "logs/coverage/coverage.log",
     threads: SETTINGS.threads.coverage

@@ -1,17 +1,17 @@
 rule status:
     """The tables over the cohort: the four files to use for each session, and what failed."""
     input:
-        derivatives.COVERAGE,
+        paths.COVERAGE,
         session_records,
         imputation_records,
-        derivatives.REVIEW,
+        paths.REVIEW,
         late_records,
     output:
         complete=report(
-            derivatives.COMPLETE, caption="../report/complete.rst", category="Cohort"
+            paths.COMPLETE, caption="../report/complete.rst", category="Cohort"
         ),
         failures=report(
-            derivatives.FAILURES, caption="../report/failures.rst", category="Cohort"
+            paths.FAILURES, caption="../report/failures.rst", category="Cohort"
         ),
     log:
         "logs/status/status.log",
@@ -28,15 +28,15 @@ rule status:
 rule index:
     """The page over the cohort: coverage, scores, failures; and the pages of sessions that no job of theirs has written."""
     input:
-        derivatives.COVERAGE,
-        derivatives.COMPLETE,
-        derivatives.FAILURES,
-        derivatives.REVIEW,
+        paths.COVERAGE,
+        paths.COMPLETE,
+        paths.FAILURES,
+        paths.REVIEW,
         audit_tables,
     output:
-        page=report(derivatives.INDEX, caption="../report/index.rst", category="Cohort"),
-        scores=derivatives.SCORES,
-        citation=derivatives.CITATION,
+        page=report(paths.INDEX, caption="../report/index.rst", category="Cohort"),
+        scores=paths.SCORES,
+        citation=paths.CITATION,
     log:
         "logs/index/index.log",
     threads: SETTINGS.threads.coverage
@@ -52,9 +52,9 @@ rule index:
 rule verdict:
     """Print the status; fail, now and at every run until it is mended, if any step failed."""
     input:
-        complete=derivatives.COMPLETE,
-        failures=derivatives.FAILURES,
-        index=derivatives.INDEX,
+        complete=paths.COMPLETE,
+        failures=paths.FAILURES,
+        index=paths.INDEX,
     output:
         "logs/verdict.txt",
     log:

@@ -1,10 +1,10 @@
 checkpoint review:
     """What becomes of every contrast after the verdicts on the preprocessed images; may ask for more synthetic ones."""
     input:
-        derivatives.COVERAGE,
+        paths.COVERAGE,
         session_records,
     output:
-        table=derivatives.REVIEW,
+        table=paths.REVIEW,
     log:
         "logs/review/review.log",
     threads: 1
