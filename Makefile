@@ -1,4 +1,5 @@
-# make demo: set up, generate a cohort, complete it.   make test: set up, run every test but those that start a SLURM.
+# make demo: set up, generate a cohort, complete it.   make check: set up, quick checks.   make test: every check and test
+# but those that start a SLURM.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: demo test slurm-test gpu-test soak fuzz audit experiment docs lint bench clean browser
+.PHONY: demo check test static slurm-test gpu-test soak fuzz audit experiment docs lint bench clean browser
 
 demo: $(VENV)/run.stamp
 	@start=$$(date +%s); \
@@ -26,10 +27,16 @@ experiment: $(VENV)/run.stamp
 	snakemake experiment --cores $(CORES) --configfile config/experiment-small.yaml --quiet rules </dev/null
 	@echo "Results: experiment/derivatives/experiment, figures in its folder figures"
 
-test: $(VENV)/test.stamp browser
-	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
+# for every day, three minutes at most: style, types, layers, and each test that needs less than a second
+check: $(VENV)/test.stamp static
+	pytest -n 2 --dist loadfile -m "not slow and not slurm and not gpu"
+
+test: $(VENV)/test.stamp browser static
 	mkdocs build --strict --quiet
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+
+static: $(VENV)/test.stamp
+	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
 
 # headless Chromium for the tests of the pages: a package of the system, installed only where apt-get and root are at hand
 browser:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,13 @@ def run_gliofill(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _signals_as_in_a_terminal() -> None:
+    """Let what tests start be stopped by Ctrl-C, also where the suite itself is not: after ``nohup make test &``."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of real images, or leave the test out where there is none."""
@@ -93,8 +101,17 @@ def browser() -> Iterator["Browser"]:
         chromium.close()
 
 
+#: they take minutes; the two processes of the suite end together if they come first
+LONGEST = ("test_workflow.py", "test_experiment.py", "test_registration_accuracy.py", "test_dataset.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that the two processes of the suite end together."""
-    longest = ("test_workflow.py", "test_experiment.py", "test_registration.py", "test_phantom.py")
-    order = {name: position for position, name in enumerate(longest)}
-    items.sort(key=lambda item: order.get(item.path.name, len(longest)))
+    """Mark what runs the workflow or reads real images, and begin with the longest files."""
+    for item in items:
+        if "tests/workflow/" in item.path.as_posix():
+            item.add_marker("slow")
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_data")
+            item.add_marker("slow")
+    order = {name: position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))

@@ -12,6 +12,7 @@ from gliofill.evaluation.scoring import Predicted, Score, score_session
 from gliofill.files.nifti import write_image
 from gliofill.learning.volumes.cases import Volume
 from gliofill.metrics.similarity import brain_ssim
+from gliofill.template import template_affine, white_matter_map
 
 MakeVolume = Callable[..., Volume]
 
@@ -100,18 +101,18 @@ def test_contrast_needs_the_grid_of_the_template(make_volume: MakeVolume, monkey
     assert math.isnan(score(volume, flat=Predicted(prediction))["flat"].contrast_error)
     white = np.zeros((16, 20, 6), dtype=bool)
     white[:, 2:8] = True  # reaches into lesion and background, which must be left out
-    template = (white, np.diag([2, -2, 5, 1]).astype(float))
-    monkeypatch.setattr(scoring, "_template_white_matter", lambda: template)
+    monkeypatch.setattr(scoring, "white_matter_map", lambda: white.astype(np.float32))
+    monkeypatch.setattr(scoring, "template_affine", lambda: np.diag([2, -2, 5, 1]).astype(float))
     own = score(volume, flat=Predicted(prediction), zeros=Predicted(0 * prediction))
     assert own["flat"].contrast_error == pytest.approx(1 - 0.25, abs=1e-2)
     assert own["zeros"].contrast_error == pytest.approx(1, abs=1e-2)
 
 
 def test_the_template_has_white_matter_on_the_grid_of_the_derivatives() -> None:
-    white, affine = scoring._template_white_matter()
+    white = white_matter_map()
     assert white.shape == (197, 233, 189)
-    assert 200_000 < white.sum() < 500_000
-    assert affine[:3, 3].tolist() == [-98, -134, -72]
+    assert 200_000 < (white > scoring.WHITE_MATTER).sum() < 500_000
+    assert template_affine()[:3, 3].tolist() == [-98, -134, -72]
 
 
 def test_coverage_counts_voxels_within_the_half_width(make_volume: MakeVolume) -> None:

@@ -199,7 +199,7 @@ def test_only_the_subcommand_fetch_can_open_the_network() -> None:
         imported |= {str(node.module) for node in tree if isinstance(node, ast.ImportFrom)}
         if imported & network:
             users[path.relative_to(source).as_posix()] = imported & network
-    assert set(users) == {"downloads.py", "assets.py", "subcommands/fetching.py"}, users
+    assert set(users) == {"fetching/downloads.py", "fetching/assets.py", "cli/fetch.py"}, users
 
 
 def test_a_head_template_needs_its_mask_and_both_must_be_there(tmp_path: Path) -> None:

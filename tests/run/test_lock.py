@@ -150,8 +150,8 @@ def test_two_output_folders_share_a_work_dir_without_sharing_scratch(tmp_path: P
 STEP = """
 import subprocess, sys, time
 from pathlib import Path
-from gliofill.images import whole_file
-from gliofill.processes import cleaning_up
+from gliofill.files.atomic import whole_file
+from gliofill.run.processes import cleaning_up
 
 with cleaning_up(), whole_file(Path(sys.argv[1]) / "image") as temporary:
     child = subprocess.Popen(["sleep", "600"])
@@ -188,8 +188,8 @@ def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path: Path, othe
 def test_a_step_ends_when_the_shell_that_started_it_is_killed(tmp_path: Path) -> None:
     environment = os.environ | {RUN: str(ProcessIdentity.own())}
     # without the look once a second: at once, before the engine has removed what the step wrote
-    told_by_the_kernel = f"from gliofill import processes\nprocesses._watch = lambda *_: None\n{STEP}"
-    words = [sys.executable, "-c", told_by_the_kernel, str(tmp_path)]
+    by_the_kernel_alone = f"from gliofill.run import processes\nprocesses._watch = lambda *_: None\n{STEP}"
+    words = [sys.executable, "-c", by_the_kernel_alone, str(tmp_path)]
     shell = subprocess.Popen(["bash", "-c", '"$@"; true', "bash", *words], env=environment, stderr=subprocess.DEVNULL)
     assert wait_until(lambda: (tmp_path / "child").is_file() and (tmp_path / "child").read_text() != "")
     child = int((tmp_path / "child").read_text())

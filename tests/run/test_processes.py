@@ -42,7 +42,7 @@ def test_a_killed_worker_is_told_and_the_next_call_has_new_ones() -> None:
 WAITING = """
 import os, sys, time
 from pathlib import Path
-from gliofill.processes import cleaning_up, side_by_side
+from gliofill.run.processes import cleaning_up, side_by_side
 
 def wait(folder):
     (Path(folder) / str(os.getpid())).touch()

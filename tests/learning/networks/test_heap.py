@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import resource, sys
 import torch
-from gliofill.learning.heap import keep_freed_memory
+from gliofill.learning.networks.heap import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -33,16 +33,17 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from gliofill.contrasts import TASKS
-from gliofill.learning import tuning, volumes
-from gliofill.learning.batches import SliceSource
-from gliofill.learning.recipe import Recipe
-from gliofill.learning.search import Range
+from gliofill.learning.tuning import worker
+from gliofill.learning.volumes import cases as cases_module
+from gliofill.learning.training.batches import SliceSource
+from gliofill.config.recipe import Recipe
+from gliofill.learning.tuning.search_space import Range
 
-volumes.CROP_MINIMUM = (32, 48)
+cases_module.CROP_MINIMUM = (32, 48)
 draw = SliceSource.draw
 SliceSource.draw = lambda self, iteration: time.sleep(60 if iteration == 2 else 0) or draw(self, iteration)
 sessions, folder, recipe, ranges = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3]), eval(sys.argv[4])
-cases = volumes.find_cases(sessions, TASKS[0])
+cases = cases_module.find_cases(sessions, TASKS[0])
 worker.tune(
     Recipe(**recipe), {name: Range(*bounds) for name, bounds in ranges.items()}, folder,
     task=TASKS[0], learn=cases, validation=cases, trials=3, repeats=2, top=2, device="cpu", threads=1,
