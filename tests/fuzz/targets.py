@@ -21,6 +21,8 @@ from gliofill.bids.sidecars import read_sidecar
 from gliofill.cli.arguments import read_filter
 from gliofill.cohort.decisions import read_decisions
 from gliofill.config.settings import UsabilitySettings
+from gliofill.derivatives.imputation_record import ImputationRecord
+from gliofill.derivatives.session_record import SessionRecord
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json
 from gliofill.learning.training.patients import read_participants
@@ -81,6 +83,13 @@ def json_files(data: bytes) -> None:
     _read(read_json, _file(data, ".json"))
 
 
+def records(data: bytes) -> None:
+    """Read bytes as the record of a session, and as that of an imputation."""
+    path = _file(data, ".json")
+    for kind in (SessionRecord, ImputationRecord):
+        _read(lambda file, kind=kind: kind.from_json(read_json(file), file), path)
+
+
 def participants(data: bytes) -> None:
     """Read a ``participants.tsv``."""
     _read(read_participants, _file(data, ".tsv"))
@@ -94,7 +103,7 @@ def splits(data: bytes) -> None:
 #: by name
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (names, sidecars, headers, review_tables, filters, json_files, participants, splits)
+    for target in (names, sidecars, headers, review_tables, filters, json_files, records, participants, splits)
 }
 
 
@@ -111,6 +120,10 @@ def seeds() -> dict[str, list[bytes]]:
         "review_tables": [table.encode(), b"\xef\xbb\xbf" + table.replace("\n", "\r\n").encode()],
         "filters": [json.dumps(wanted).encode()[1:], b'"T1w":{"run":"' + b"9" * 5000 + b'"}}', b'"a":{' * 9000],
         "json_files": [b'{"a": [1, null, "x"]}', b'{"a":' * 9000],
+        "records": [
+            b'{"Session": "a", "GliofillVersion": "1", "Contrasts": {"T2w": {"status": "ok", "reason": ""}}}',
+            b'{"Session": "a", "GliofillVersion": "1", "Contrast": "FLAIR", "status": "gap", "reason": ""}',
+        ],
         "participants": [b"participant_id\tage\nsub-01\t40\n", b'participant_id\n"sub-01\n', b"a\tb\nc\n"],
         "splits": [b"participant_id\tfold\tset\tpatient\nsub-01\t1\ttrain\tx\n", b"fold\n" + b"9" * 5000],
     }
