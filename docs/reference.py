@@ -108,8 +108,10 @@ def _attributes(docstring: str) -> dict[str, str]:
 
 
 def decisions() -> Iterator[str]:
-    """Yield a list of the decisions."""
-    yield "# Decisions\n\nWhat others might have chosen differently, and why it is as it is.\n"
+    """Yield a table of the decisions with their status."""
+    yield "# Decisions\n\nWhat others might have chosen differently, and why it is as it is."
+    yield "Numbers 0014 and 0016 never existed.\n"
+    yield "| decision | status |\n|---|---|"
     for path in sorted(DECISIONS.glob("[0-9]*.md")):
-        title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-        yield f"- [{title}]({path.name})"
+        title, status = path.read_text(encoding="utf-8").split("\n\n")[:2]
+        yield f"| [{title.removeprefix('# ')}]({path.name}) | {' '.join(status.removeprefix('Status: ').split())} |"
