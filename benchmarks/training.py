@@ -26,7 +26,6 @@ from gliofill.config.recipe import Recipe, load_recipe
 from gliofill.contrasts import TASKS, find_task
 from gliofill.learning.networks.discriminator import Discriminator
 from gliofill.learning.networks.generator import Generator
-from gliofill.learning.networks.heap import keep_freed_memory
 from gliofill.learning.networks.inference import has_fast_bf16, select_device
 from gliofill.learning.networks.normalisation import InstanceNorm
 from gliofill.learning.training.batches import SliceSource
@@ -114,8 +113,6 @@ class OwnLoop:
     """The loop of the package."""
 
     def __init__(self, volumes: Sequence[Volume], recipe: Recipe, device: torch.device) -> None:
-        if device.type == "cpu":
-            keep_freed_memory()
         self.recipe = recipe
         self.slices, self.state = SliceSource(volumes, recipe, device), TrainingState.fresh(recipe, device)
 

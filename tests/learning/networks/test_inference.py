@@ -4,7 +4,7 @@ import torch
 
 from gliofill.errors import GliofillError
 from gliofill.learning.networks.generator import Generator
-from gliofill.learning.networks.inference import autocast, predict_slices, select_device
+from gliofill.learning.networks.inference import autocast, predict_slices, reproducible, select_device
 
 CPU = torch.device("cpu")
 
@@ -111,3 +111,11 @@ def test_precision_is_obeyed() -> None:
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         with autocast(CPU, precision):
             assert layer(torch.rand(1, 1, 4, 4)).dtype == dtype
+
+
+def test_inference_leaves_the_fast_convolutions_of_a_gpu_on() -> None:
+    before = torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic
+    with reproducible():
+        assert torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.allow_tf32
+    assert (torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic) == before

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from gliofill.learning.networks.generator import initialise
 from gliofill.learning.networks.normalisation import InstanceNorm
-from gliofill.learning.networks.tiles import TiledConvolution
 
 
 class Discriminator(nn.Module):
@@ -24,7 +23,7 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(0.2, inplace=True),
             *_step(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
             *_step(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)),
-            *_step(TiledConvolution(4 * width, 8 * width, 4, padding_mode="zeros")),
+            *_step(nn.Conv2d(4 * width, 8 * width, 4, stride=1, padding=1)),
             nn.Conv2d(8 * width, 1, 4, stride=1, padding=1),
         )
         initialise(self)

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from gliofill.learning.networks.convolution import Convolution, Doubling, Halving, Output
+from gliofill.learning.networks.mirrored_edges import MirroredConvolution
 from gliofill.learning.networks.normalisation import InstanceNorm
-from gliofill.learning.networks.tiles import TiledConvolution
 
 
 def initialise(module: nn.Module) -> None:
@@ -23,10 +22,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            TiledConvolution(channels, channels, 3, padding_mode="reflect"),
+            MirroredConvolution(channels, channels, 3),
             InstanceNorm(),
             nn.ReLU(inplace=True),
-            TiledConvolution(channels, channels, 3, padding_mode="reflect"),
+            MirroredConvolution(channels, channels, 3),
             InstanceNorm(),
         )
 
@@ -36,7 +35,7 @@ class ResidualBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """ResNet generator: 7x7 convolution, two halvings, residual blocks, two doublings, 7x7 convolution, tanh.
+    """ResNet generator: 7x7 convolution, two downsamplings, residual blocks, two upsamplings, 7x7 convolution, tanh.
 
     Parameters
     ----------
@@ -65,14 +64,14 @@ class Generator(nn.Module):
         self.width, self.blocks, self.upsampling = width, blocks, upsampling
         self.context, self.residual = context, residual
         self.layers = nn.Sequential(
-            *_step(Convolution(1 + 2 * context, width, 7, padding=3, padding_mode="reflect")),
-            *_step(Halving(width, 2 * width)),
-            *_step(Halving(2 * width, 4 * width)),
+            *_step(MirroredConvolution(1 + 2 * context, width, 7)),
+            *_step(_downsampling(width, 2 * width)),
+            *_step(_downsampling(2 * width, 4 * width)),
             *(ResidualBlock(4 * width) for _ in range(blocks)),
-            *_step(_doubling(4 * width, 2 * width, upsampling)),
-            *_step(_doubling(2 * width, width, upsampling)),
+            *_step(_upsampling(4 * width, 2 * width, upsampling)),
+            *_step(_upsampling(2 * width, width, upsampling)),
         )
-        self.output = Output(width)
+        self.output = MirroredConvolution(width, 1, 7)
         initialise(self)
 
     def forward(self, source: Tensor) -> Tensor:
@@ -94,7 +93,7 @@ class Generator(nn.Module):
             if not self.residual:
                 return torch.tanh(output)
             # added outside of the tanh: inside, its slope at the brightest voxels would be near 0, and what enhances
-            # after gadolinium could not be learnt away
+            # after gadolinium could not be removed
             changed = source[:, self.context : self.context + 1].float() + 2 * torch.tanh(output)
             # while it learns, a value out of range must have a gradient that leads back
             return changed if self.training else changed.clamp(-1, 1)
@@ -104,10 +103,14 @@ def _step(convolution: nn.Module) -> tuple[nn.Module, ...]:
     return convolution, InstanceNorm(), nn.ReLU(inplace=True)
 
 
-def _doubling(channels: int, out_channels: int, upsampling: str) -> nn.Module:
-    if upsampling == "transposed":
-        return Doubling(channels, out_channels)
-    if upsampling == "resize":
-        convolution = TiledConvolution(channels, out_channels, 3, padding_mode="reflect")
+def _downsampling(channels: int, out_channels: int) -> nn.Module:
+    return nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
+
+
+def _upsampling(channels: int, out_channels: int, kind: str) -> nn.Module:
+    if kind == "transposed":
+        return nn.ConvTranspose2d(channels, out_channels, 3, stride=2, padding=1, output_padding=1)
+    if kind == "resize":
+        convolution = MirroredConvolution(channels, out_channels, 3)
         return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
-    raise ValueError(f"unknown upsampling {upsampling!r}: expected transposed or resize")
+    raise ValueError(f"unknown upsampling {kind!r}: expected transposed or resize")

@@ -16,7 +16,6 @@ from gliofill.files.atomic import read_json
 from gliofill.learning.models.domain import describe
 from gliofill.learning.models.folder import METADATA, TrainingData, load_model, save_model, write_metadata
 from gliofill.learning.networks.generator import Generator
-from gliofill.learning.networks.heap import keep_freed_memory
 from gliofill.learning.networks.inference import autocast, predict_slices, reproducible, select_device
 from gliofill.learning.training.batches import Batch, SliceSource
 from gliofill.learning.training.logs import LOSS_TERMS, Record
@@ -201,8 +200,6 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     used_device = select_device(device)
-    if used_device.type == "cpu":
-        keep_freed_memory()
     volumes, held_out = load_groups(cases, validation_cases, cache=cache)
     height, width = volumes[0].crop.shape[:2]
     log(f"{task.name}: {len(volumes)} sessions of {height}x{width} pixels on {used_device}")
