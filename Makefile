@@ -1,9 +1,9 @@
-# make demo: set up, generate a cohort, complete it.   make check: set up, quick checks.   make test: every check and test
-# but those that start a SLURM.
+# make demo: set up, generate a cohort, complete it.   make check: set up, quick checks.
+# make test: set up, every check and test except those that start a SLURM or need a GPU.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# a folder of real images for the tests that need some; without it these tests say that they were left out
+# a folder of real images for the tests that need some; without it these tests are skipped, with a reason
 export GLIOFILL_TEST_DATA ?= $(wildcard $(abspath ../shared/data))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -19,15 +19,15 @@ demo: $(VENV)/run.stamp
 	echo && awk -F'\t' '{printf "%-16s%-10s%-10s%-8s%s\n", $$1, $$3, $$4, $$5, $$7}' demo/derivatives/desc-contrasts_coverage.tsv && \
 	echo && awk -F'\t' '{printf "%-16s%-12s%-10s%s\n", $$1, $$7, $$9, $$8}' demo/derivatives/desc-complete_contrasts.tsv && \
 	echo && cat demo/derivatives/logs/verdict.txt && \
-	echo "Results: demo/derivatives, to look at: demo/derivatives/index.html (took $$(( $$(date +%s) - start )) s)"
+	echo "Results: demo/derivatives; open demo/derivatives/index.html (took $$(( $$(date +%s) - start )) s)"
 
-# the paper's experiment in small, on generated patients
+# the paper's experiment on a small scale, on generated patients
 experiment: $(VENV)/run.stamp
 	test -d experiment/bids || gliofill demo experiment/bids --sessions 6 --seed 100 --complete --processes 2
 	snakemake experiment --cores $(CORES) --configfile config/experiment-small.yaml --quiet rules </dev/null
-	@echo "Results: experiment/derivatives/experiment, figures in its folder figures"
+	@echo "Results: experiment/derivatives/experiment; figures in its folder figures"
 
-# for every day, three minutes at most: style, types, layers, and each test that needs less than a second
+# the everyday loop, at most three minutes: style, types, layers, and every test under a second
 check: $(VENV)/test.stamp static
 	pytest -n 2 --dist loadfile -m "not slow and not slurm and not gpu"
 
@@ -38,7 +38,7 @@ test: $(VENV)/test.stamp browser static
 static: $(VENV)/test.stamp
 	ruff check . && ruff format --check . && mypy && lint-imports && snakefmt --check Snakefile workflow
 
-# headless Chromium for the tests of the pages: a package of the system, installed only where apt-get and root are at hand
+# headless Chromium for the tests of the pages: a system package, installed where apt-get and root are available
 browser:
 	@[ -z "$$GLIOFILL_NO_BROWSER" ] || exit 0; \
 	for name in "$$GLIOFILL_CHROMIUM" chromium chromium-browser google-chrome; do ! command -v "$$name" >/dev/null || exit 0; done; \
@@ -47,20 +47,20 @@ browser:
 		echo "make: Chromium could not be installed; the tests of the pages need it (or GLIOFILL_NO_BROWSER=1)"; \
 	else echo "make: the tests of the pages need Chromium: install it, name it in GLIOFILL_CHROMIUM, or set GLIOFILL_NO_BROWSER=1"; fi
 
-# minutes; needs Debian's slurmctld, slurmd, slurm-client and munge, and says so where they are not installed
+# takes minutes; needs Debian's slurmctld, slurmd, slurm-client and munge, and says so if they are not installed
 slurm-test: $(VENV)/test.stamp requirements-slurm.lock
 	$(BIN)/pip install --quiet --no-deps -r requirements-slurm.lock
 	pytest -m slurm -vv -rs --durations=0 tests/slurm
 	@test ! -f build/slurm-jobs.md || cat build/slurm-jobs.md
 
-# a minute on a machine with a GPU: that it gives the same bytes twice, the numbers of a processor, and runs out of
-# memory gracefully; then the tests of learning, which take the GPU where there is one
+# a minute on a machine with a GPU: the same bytes twice, the numbers of a CPU, and graceful behaviour when memory runs
+# out; then the tests of learning, which use the GPU if there is one
 gpu-test: $(VENV)/test.stamp
 	pytest -m gpu tests/learning/test_cuda.py
 	pytest tests/learning
 
-# two hours: runs of a cohort, and of tuning and training, that are each killed at fifty random moments, completed, and compared
-# with an undisturbed one; and one run over five hundred tiny sessions, watched
+# two hours: runs of a cohort, and of tuning and training, are killed at fifty random moments each, completed, and
+# compared with an undisturbed run; and one run over five hundred tiny sessions is watched
 soak: $(VENV)/test.stamp
 	rm -rf build/soak build/soak-experiment build/long-run
 	python -m tests.soak.long_run build/long-run --sessions 500
@@ -72,7 +72,7 @@ fuzz: $(VENV)/test.stamp
 	$(BIN)/pip install --quiet atheris==3.0.0
 	python -m tests.fuzz build/fuzz --seconds 60
 
-# known vulnerabilities of what the locks name, and slips in the workflows of CI; tools in an environment of their own
+# known vulnerabilities of the locked dependencies, and slips in the CI workflows; the tools have their own environment
 audit:
 	test -x build/audit/bin/zizmor || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit==2.10.1 zizmor==1.32.0; }
 	build/audit/bin/zizmor --offline --persona=pedantic .github/workflows
@@ -93,7 +93,7 @@ bench: $(VENV)/test.stamp
 clean:
 	rm -rf $(VENV) demo experiment build
 
-# torch first: what depends on it must not choose another build
+# torch first: packages that depend on it must not choose another build
 $(VENV)/run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.lock)

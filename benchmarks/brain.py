@@ -1,11 +1,11 @@
 """Brain masks of the network and of the template beside references on real images: `python benchmarks/brain.py DATA`.
 
-Three tables, as Markdown. Neither method learnt from any of these images.
+Three tables, as Markdown. Neither method was trained on any of these images.
 
 - FG6692: a glioma with its skull, four contrasts, each mask beside that of HD-BET, on the native grid of 5.5 mm slices.
 - The stripped cohort: around each brain a head is grown (`gliofill.simulation.head`, not the heads that the network was
   trained on); the truth is where the stripped image was not 0. Lesions: the share of their voxels that the mask keeps.
-- Pictures (``--pictures FOLDER``) of every image with a skull, with the outline of the network's mask, to be looked at.
+- Pictures (``--pictures FOLDER``) of every image with a skull, with the outline of the network's mask, for inspection.
 """
 
 import argparse

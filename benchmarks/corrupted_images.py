@@ -1,4 +1,4 @@
-"""Images corrupted in every way of `gliofill.simulation.artefacts.corruptions`, and what the scores say of each."""
+"""Images corrupted in every way of `gliofill.simulation.artefacts.corruptions`, and how each is scored."""
 
 import json
 import zlib

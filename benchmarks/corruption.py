@@ -1,17 +1,17 @@
-"""How well each corruption is told on real and on generated images; fits the score of motion.
+"""How well each corruption is detected in real and in generated images; fits the motion score.
 
 Every image is corrupted in every way of `gliofill.simulation.artefacts.corruptions`, mildly to severely, the phase
 lines drawn at random, and scored before and after. For each corruption two sensitivities are printed: that of the score
 which answers to it, at the threshold that 95 % of the clean images of that kind pass; and that of a verdict, whatever
-its code, at the default thresholds. What is fitted, this threshold and the weights of the score of motion, is fitted
-without the patient who is judged. The weights fitted on all images stand in `gliofill.quality.acquired.motion`.
+its code, at the default thresholds. This threshold and the weights of the motion score are fitted without the
+patient who is judged. The weights fitted on all images are in `gliofill.quality.acquired.motion`.
 
 Air around stripped images is left out to save time. Usage::
 
     python benchmarks/corruption.py --real BIDS_DIR [BIDS_DIR ...] --generated BIDS_DIR [BIDS_DIR ...] [--keep FILE]
 
 With ``--every 3`` each image is corrupted in a third of the ways only, a different one for each, and by severe motion.
-With ``--keep`` the measurements are stored in a file, and taken from it the next time.
+With ``--keep`` the measurements are stored in a file and reused the next time.
 """
 
 import argparse

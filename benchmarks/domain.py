@@ -1,4 +1,4 @@
-"""Does the domain of a model tell unlike images, and leave those alone that are like its training images.
+"""Whether the domain of a model warns of unlike images, and of them only.
 
 Every training patient is judged by a domain of the others, held-out patients as they are and after a change that makes
 them unlike: another contrast, noise, thick slices, a cut or unstripped head. Prints Markdown tables.

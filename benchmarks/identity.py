@@ -1,9 +1,9 @@
-"""How often swapped contrasts are found, and how often right ones are doubted, on preprocessed sessions.
+"""How often swapped contrasts are detected, and how often right ones are doubted, in preprocessed sessions.
 
 In every session, every pair of contrasts exchanges its labels; then `gliofill.quality.preprocessed.identity` says what
 it sees. A swap counts as found if both images of the pair get the verdict. Each swap is tried with all contrasts of the
 session there, and with the two alone. The boundaries were set by hand between the kinds of images; to show that they do
-not hang on single patients, each is also put in the middle of the gap between the kinds without one patient, who is
+not depend on single patients, each is also put in the middle of the gap between the kinds without one patient, who is
 then judged. Usage::
 
     python benchmarks/identity.py OUTPUT_DIR [OUTPUT_DIR ...]

@@ -1,8 +1,8 @@
 """Sessions per hour of a GPU, or of a processor, by the number of gaps that share a process.
 
 Generates preprocessed sessions on the 1 mm grid whose FLAIR is missing, and fills them with the embedded model as
-Snakemake does, one job after the other: the first of each batch fills the gaps of the others ahead. Snakemake's and
-SLURM's own work is not in the numbers. With ``--instant`` the network costs nothing: what is left is what no GPU makes
+Snakemake does, one job after the other: the first of each batch fills the gaps of the others ahead. The numbers do not
+include the work of Snakemake and SLURM. With ``--instant`` the network costs nothing, which leaves what no GPU makes
 faster. Usage::
 
     python benchmarks/imputation.py [--batches 1 4 16] [--device auto] [--threads 2] [--instant] [--folder DIR]

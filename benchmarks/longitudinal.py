@@ -1,7 +1,7 @@
 """How far the sessions of one patient lie apart in the outputs, and how well they can be subtracted.
 
 The images of a later session are registered to those of the first once more, rigidly by ANTs with its own settings:
-what it moves them by, on the average of the brain, is how far apart they lay. Correlation, and the mean absolute
+how far it moves them, averaged over the brain, is how far apart they lay. Correlation, and the mean absolute
 difference in units of the standard deviation inside the brain, need no registration.
 
     snakemake --cores 2 --config bids_dir=DATA output_dir=OUT 'preprocess={align_sessions: first}'

@@ -1,4 +1,4 @@
-"""Registered images moved by known rigid motions, and scanned anew: cases whose right registration is known."""
+"""Registered images moved by known rigid motions, and rescanned: cases whose right registration is known."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

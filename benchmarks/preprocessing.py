@@ -1,12 +1,12 @@
 """One session through gliofill and through a peer: `python benchmarks/preprocessing.py DATA --peer PYTHON`.
 
-FG6692, four contrasts with skulls; with `--moved sub-X` a stripped session of DATA/cohort instead, all contrasts of
-1 mm, three of them moved by up to 15 degrees and 30 mm and scanned anew with bias and noise. gliofill does all that its
+FG6692, four contrasts with skulls; with `--moved sub-X` a stripped session of DATA/cohort instead, all contrasts of 1
+mm, three of them moved by up to 15 degrees and 30 mm and rescanned with bias and noise. gliofill does all that its
 workflow does: N4, brain masks, registration, resampling. The peer, brainles-preprocessing with ANTs in an environment
 of its own whose Python is PYTHON, registers to T1post, to an atlas and once more, as its defaults are, without N4 and
-without brain masks; the atlas is gliofill's built-in head, for its own would be downloaded. Both get the same number of
-threads. With `--throughput` instead: two sessions on two cores, one after the other with two threads each, and side by
-side with one.
+without brain masks; the atlas is gliofill's built-in head, because its own would be downloaded. Both get the same
+number of threads. With `--throughput` instead: two sessions on two cores, one after the other with two threads each,
+and side by side with one.
 
 CPU and wall seconds, peak memory of the largest process; and as accuracy the mutual information of each contrast with
 T1post in the brain on the atlas, in nats, by one measure for both.

@@ -1,10 +1,10 @@
-"""Time and memory of what is done before and between the jobs of a cohort, as the cohort grows.
+"""Time and memory of the work before and between the jobs of a cohort, as the cohort grows.
 
 For each size, generates a BIDS dataset of tiny images and measures in fresh processes, start of Python included: the
 scan, the coverage table made and made again, a dry run of everything, the subcommands over the whole cohort, a second
 start of a finished run, and a start after one session was added. What the jobs of a session would leave behind is
-fabricated, and the one session that is added is made by a program that stands in for the subcommands. At last, what one
-job spends on reading the workflow, beside a workflow of one rule without anything. Usage::
+fabricated, and the added session is made by a stand-in for the subcommands. Finally it measures what one job spends on
+reading the workflow, against a workflow of one empty rule. Usage::
 
     python benchmarks/scale.py [--sessions 100 1000 10000] [--folder DIR] [--markdown FILE]
 """

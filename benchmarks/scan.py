@@ -1,4 +1,4 @@
-"""Time and memory to find the contrasts of a large cohort, beside pybids.
+"""Time and memory to find the contrasts of a large cohort, compared with pybids.
 
 Makes a cohort of N participants with four contrasts and a sidecar each (zero-byte images) in a temporary folder, and
 indexes it with gliofill and with pybids, without and with reading metadata. Each runs in a fresh process whose wall

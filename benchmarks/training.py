@@ -1,4 +1,4 @@
-"""Steps per second of the training loop, beside a plain loop of the same networks.
+"""Steps per second of the training loop, compared with a plain loop of the same networks.
 
 The plain loop is what one writes first: PyTorch's own instance normalisation and convolution, contiguous float32,
 slices gathered one by one on the host from float32 volumes, acquired and synthetic slices judged in separate passes,

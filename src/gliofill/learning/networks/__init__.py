@@ -1,4 +1,4 @@
 """Layers, generator and discriminator, and how they run on a GPU or a processor.
 
-No losses, no files but weights.
+It has no losses, and no files but weights.
 """
