@@ -15,6 +15,7 @@ from gliofill.learning.models.folder import Model
 from gliofill.learning.training.split import Fold
 from gliofill.learning.volumes.cache import load_cached
 from gliofill.learning.volumes.cases import Case, Volume
+from gliofill.synthesis.volume import Source
 
 
 @dataclass
@@ -116,9 +117,10 @@ class FoldEvaluation:
         self.log(f"{self._title}: {case.folder} failed: {error}")
 
     def _evaluate(self, volume: Volume, baselines: Baselines, findings: Findings) -> None:
+        source = Source.read(volume.case.source, volume.case.brain)
         predictions = {method: Predicted(image) for method, image in baselines.predict(volume.source).items()}
         for label in method_order(self.models):
-            predictions[label] = predict_session(self.models[label], volume, device=self.device)
+            predictions[label] = predict_session(self.models[label], source, volume, device=self.device)
         task, fold = self.task.name, self.number
         scores = score_session(volume, predictions, task=task, fold=fold, threads=self.threads)
         reliability = [

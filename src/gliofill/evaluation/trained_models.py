@@ -11,9 +11,9 @@ from gliofill.errors import GliofillError
 from gliofill.evaluation.baselines import BASELINES
 from gliofill.evaluation.scoring import Predicted
 from gliofill.learning.models.folder import METADATA, Model, load_model
-from gliofill.learning.networks.inference import predict_slices, select_device
 from gliofill.learning.volumes.cases import Volume
-from gliofill.learning.volumes.framing import Crop
+from gliofill.learning.volumes.framing import Scale
+from gliofill.synthesis.volume import Source, Synthesis, predict_volume, select_device
 
 
 def find_models(root: Path) -> dict[int, dict[str, Path]]:
@@ -70,29 +70,40 @@ def load_tested(folders: Mapping[str, Path], task: Task, tested: Collection[str]
     return models
 
 
-def predict_session(model: Model, volume: Volume, *, device: str = "auto") -> Predicted:
-    """Predict one session on the crop of `volume`; the network sees the crop that it was trained with.
+def predict_session(model: Model, source: Source, volume: Volume, *, device: str = "auto") -> Predicted:
+    """Predict one session as imputation does, from the preprocessed image itself.
+
+    The volumes of training hold the source in float16. In bfloat16 that rounding alone moves voxels by 0.002 of the
+    range, so the scores would not be those of the image that a user gets.
 
     Parameters
     ----------
     model
         From `load_tested`.
+    source
+        The image to translate.
     volume
-        The session, with any crop.
+        The same session, with any crop: that of the result.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises
     ------
     GliofillError
-        If a predicted value is not finite.
+        If the source cannot be translated, or a predicted value is not finite.
     """
-    crop = Crop.around(volume.crop.place(volume.brain), model.training.crop_minimum)
-    source = crop.cut(volume.crop.place(volume.source))
-    predicted = predict_slices(model.networks, source, device=select_device(device))
-    if not np.isfinite(predicted.mean).all():
-        raise GliofillError(f"{model.model_id}: predicted values that are not finite; its weights are unusable")
-    image = volume.crop.cut(crop.place(predicted.mean))
-    if model.calibration is None:
+    synthesis = predict_volume(model, source.data, source.brain, device=select_device(device))
+    return on_unit_scale(synthesis, model.output_scale, volume)
+
+
+def on_unit_scale(synthesis: Synthesis, output: Scale, volume: Volume) -> Predicted:
+    """Return an imputed image on the evaluation's [0, 1] scale, on the crop of `volume`.
+
+    The model's 0 and 1 are those of its training targets, the acquired target's are its own percentiles, as in
+    training: what differs between these two scales is not an error here.
+    """
+    gain = output.high - output.low
+    image = volume.crop.cut((synthesis.image - np.float32(output.low)) / np.float32(gain))
+    if synthesis.uncertainty is None:
         return Predicted(image)
-    return Predicted(image, volume.crop.cut(crop.place(model.calibration.half_width(predicted.spread))))
+    return Predicted(image, volume.crop.cut(synthesis.uncertainty / np.float32(gain)))

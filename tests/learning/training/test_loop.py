@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -185,8 +186,10 @@ def test_bfloat16_learns_like_float32(recipe: Recipe, cases: list[Case], tmp_pat
         folder = train(
             dataclasses.replace(recipe, precision=precision), cases, tmp_path / precision, task=task, log=silent
         )
-        losses[precision] = float((folder / "losses.csv").read_text().splitlines()[-1].split(",")[3])
-    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
+        losses[precision] = pd.read_csv(folder / "losses.csv")["l1"].to_numpy()
+    # two adversaries soon part ways, in their own losses at once; what they paint stays alike for some steps
+    np.testing.assert_allclose(losses["bf16"], losses["fp32"], rtol=0.05)
+    assert not np.array_equal(losses["bf16"], losses["fp32"])
 
 
 def test_validation_scores_stand_in_metadata_and_card(

@@ -14,10 +14,10 @@ from gliofill.evaluation.audit.sample import calibration_labels
 from gliofill.evaluation.baselines import Baselines
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.scoring import Predicted, Score, score_session
+from gliofill.evaluation.trained_models import on_unit_scale
 from gliofill.learning.models.appearance import Appearance
 from gliofill.learning.models.folder import Model
 from gliofill.learning.volumes.cases import Case, Volume, load_case
-from gliofill.learning.volumes.framing import Scale
 from gliofill.synthesis.volume import Source, Synthesis, judge_source, predict_volume, select_device
 
 #: the method of the tables that is the configured model
@@ -100,19 +100,6 @@ def hide_and_impute(source: Source, model: Model, settings: ImputeSettings) -> S
         batch_size=settings.batch_size,
         flip_average=settings.flip_average,
     )
-
-
-def on_unit_scale(synthesis: Synthesis, output: Scale, volume: Volume) -> Predicted:
-    """Return an imputed image on the evaluation's [0, 1] scale, on the crop of `volume`.
-
-    The model's 0 and 1 are those of its training targets, the acquired target's are its own percentiles, as in
-    training: what differs between these two scales is not an error here.
-    """
-    gain = output.high - output.low
-    image = volume.crop.cut((synthesis.image - np.float32(output.low)) / np.float32(gain))
-    if synthesis.uncertainty is None:
-        return Predicted(image)
-    return Predicted(image, volume.crop.cut(synthesis.uncertainty / np.float32(gain)))
 
 
 def _floors(volume: Volume, others: Sequence[Voxels]) -> dict[str, Predicted]:
