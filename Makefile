@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp
 	snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules </dev/null && \
 	echo && awk -F'\t' '{printf "%-16s%-10s%-10s%-8s%s\n", $$1, $$3, $$4, $$5, $$7}' demo/derivatives/desc-contrasts_coverage.tsv && \
 	echo && awk -F'\t' '{printf "%-16s%-12s%-10s%s\n", $$1, $$7, $$9, $$8}' demo/derivatives/desc-complete_contrasts.tsv && \
-	echo && cat demo/derivatives/logs/verdict.txt && \
+	echo && cat demo/derivatives/logs/status.txt && \
 	echo "Results: demo/derivatives; open demo/derivatives/index.html (took $$(( $$(date +%s) - start )) s)"
 
 # the paper's experiment on a small scale, on generated patients

@@ -1,6 +1,8 @@
 """gliofill: from a BIDS dataset to a complete set of four MRI contrasts per session.
 
-The stages stand in workflow/rules. Every rule is one call of a `gliofill` subcommand, so that each step can be run by hand.
+The stages stand in workflow/rules. Every rule is one call of the `gliofill` subcommand of its name, so that each step
+can be run by hand. Where a subcommand works in parts, their rules are called after it, as train_model, and the rule of
+its name asks for all of them. Logs are in logs/SUBCOMMAND.
 """
 
 from pathlib import Path
@@ -27,15 +29,15 @@ include: "workflow/rules/evaluate.smk"
 
 
 rule all:
-    """The complete cohort: tables, pictures, an audit, and a verdict that fails as long as any step did."""
+    """The complete cohort: tables, pictures, an audit, and a status that fails as long as any step did."""
     default_target: True
     input:
-        audit_tables,
-        "logs/verdict.txt",
-        # all that is made together is asked for: of what is not, no one would miss a part
-        [paths.QUALITY, paths.SCORES, paths.CITATION],
         # what failed last time is missing, and Snakemake makes it again only if the goal itself asks for it
-        rules.status.input,
+        rules.summary.input,
+        audit=after("coverage", ask=lambda w: RUN.audit_tables()),
+        status=paths.STATUS,
+        # all that is made together is asked for: of what is not, no one would miss a part
+        tables=[paths.QUALITY, paths.SCORES, paths.CITATION],
 
 
 onstart:
@@ -46,12 +48,12 @@ onstart:
 
 
 onsuccess:
-    remove_leftovers(SETTINGS.output_dir, [WORK_DIR], temporary=False)
+    remove_leftovers(SETTINGS.output_dir, [SETTINGS.scratch], temporary=False)
 
 
 onerror:
-    remove_leftovers(SETTINGS.output_dir, [WORK_DIR], temporary=True)
+    remove_leftovers(SETTINGS.output_dir, [SETTINGS.scratch], temporary=True)
     shell(
         f"test ! -f {paths.COVERAGE} || "
-        "(gliofill status --write --no-verdict . && gliofill report . >logs/report.log 2>&1)"
+        "(gliofill summary . && mkdir -p logs/report && gliofill report . >logs/report/report.log 2>&1)"
     )

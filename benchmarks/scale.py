@@ -57,8 +57,8 @@ STEPS = {
     "bare dry run": "— a bare workflow of the same jobs, without any checkpoint: dry run",
     "bare second start": "— the same bare workflow: start of a finished run",
     "review": "`gliofill review`",
-    "status": "`gliofill status`",
-    "index": "`gliofill report`, the page over the cohort",
+    "summary": "`gliofill summary`",
+    "report": "`gliofill report`, the page over the cohort",
 }
 
 #: in the place of `gliofill` in the one job that is measured, at no cost
@@ -129,7 +129,7 @@ class Cohort:
         config["audit"] = {"sessions": 0}
         config["usability"] = ANY_IMAGE
         (folder / "config.json").write_text(json.dumps(config))
-        stand_in = f"#!{sys.executable}\n{(ROOT / 'tests' / 'stand_in.py').read_text()}"
+        stand_in = f"#!{sys.executable}\n{(ROOT / 'tests' / 'support' / 'stand_in.py').read_text()}"
         for name, text in (("bin", stand_in), ("bin-of-job", NOTHING)):
             (folder / name).mkdir()
             (folder / name / "gliofill").write_text(text)
@@ -153,9 +153,9 @@ class Cohort:
             for contrast in (row.contrast for row in rows if row.action == "impute"):
                 leave_records(self.output, "impute", folder, contrast, rows)
         output = str(self.output)
-        found = {"review": self.gliofill("review", output), "status": self.gliofill("status", output, "--write")}
-        found["index"] = self.gliofill("report", output)
-        (self.output / "logs" / "verdict.txt").write_text("")
+        found = {"review": self.gliofill("review", output), "summary": self.gliofill("summary", output)}
+        found["report"] = self.gliofill("report", output)
+        (self.output / paths.STATUS).write_text("")
         self.snakemake("--touch", "--quiet", "all")
         return found
 

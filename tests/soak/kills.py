@@ -25,7 +25,8 @@ from tests.workflow.test_killed_runs import prepare_stand_ins, stand_ins
 
 from gliofill.files.atomic import write_text
 
-SUBCOMMANDS = ("coverage", "preprocess", "review", "impute", "report", "status", "split", "tune", "train", "evaluate")
+SUBCOMMANDS = ("coverage", "preprocess", "review", "impute", "summary", "report", "status")
+SUBCOMMANDS += ("split", "tune", "train", "evaluate")
 #: what a signal hit that came too late
 OVER = "nothing: it was over"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

@@ -21,7 +21,7 @@ from tests.synthesis.test_gap import GRID, _known_model  # noqa: F401  the model
 
 from gliofill.cli.main import main
 from gliofill.cohort.coverage import write_coverage
-from gliofill.config.settings import ImputeSettings, PreprocessSettings, Settings
+from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
@@ -31,10 +31,7 @@ from gliofill.preprocess import session, verdicts
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.preprocess.rigid import write_matrix
 from gliofill.preprocess.workflow import NodeFailure
-from gliofill.run import space
-from gliofill.run.disk import disk_problem
 from gliofill.run.lock import take_lock
-from gliofill.run.space import RESULT_BYTES, SCRATCH_BYTES, check_room
 
 SESSION = "sub-01"
 #: smaller than any file of these tests, and larger than what pytest writes meanwhile
@@ -226,10 +223,6 @@ def test_a_result_of_which_a_part_was_written_is_told_as_a_full_disk(
     assert main(words) == 0
 
 
-def test_a_raw_image_on_bad_sectors_is_a_fault_of_that_image(tmp_path: Path) -> None:
-    assert disk_problem("OSError: [Errno 5] Input/output error: sub-01_T2w.nii.gz", tmp_path) is None
-
-
 def test_imputation_on_a_full_disk(disk: SmallDisk, capsys: pytest.CaptureFixture[str]) -> None:
     write_coverage(disk.root / paths.COVERAGE, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}))
     write_json(disk.root / paths.session_qc(SESSION), manifest())
@@ -248,12 +241,12 @@ def test_imputation_on_a_full_disk(disk: SmallDisk, capsys: pytest.CaptureFixtur
     assert {paths.imputed(SESSION, Contrast.FLAIR), paths.imputed_qc(SESSION, Contrast.FLAIR)} <= files(disk.root)
 
 
-@pytest.mark.parametrize("subcommand", ["review", "status"])
+@pytest.mark.parametrize("subcommand", ["review", "summary"])
 def test_tables_on_a_full_disk_stay_as_they_were(
     disk: SmallDisk, capsys: pytest.CaptureFixture[str], subcommand: str
 ) -> None:
     write_coverage(disk.root / paths.COVERAGE, coverage({}))
-    words = (subcommand, str(disk.root), *(["--write"] if subcommand == "status" else []))
+    words = (subcommand, str(disk.root))
     assert main(words) == 0
     table = disk.root / (paths.REVIEW if subcommand == "review" else paths.COMPLETE)
     before = (files(disk.root), table.read_bytes())
@@ -285,37 +278,3 @@ def test_an_output_folder_in_which_a_file_is_in_the_way_is_reported(tmp_path: Pa
 def refuses_to_write(output: Path) -> None:
     with pytest.raises(GliofillError, match=r"^output_dir [^\n]*: cannot be written \([^\n]+\)$"):
         take_lock(output, is_local=True)
-
-
-@pytest.fixture
-def three_sessions(tmp_path: Path) -> Settings:
-    for name in ("sub-01", "sub-02", "sub-03/ses-a"):
-        (tmp_path / "bids" / name).mkdir(parents=True)
-    return Settings(tmp_path / "bids", tmp_path / "out")
-
-
-def test_a_run_without_room_is_refused_with_numbers(three_sessions: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = 3 * RESULT_BYTES + 2 * SCRATCH_BYTES
-    monkeypatch.setattr(space, "free_bytes", lambda _: needed - 1)
-    with pytest.raises(GliofillError, match=r"3 sessions need about 1\.0 GB there, 1\.0 GB are free; make room"):
-        check_room(three_sessions, side_by_side=2)
-    check_room(replace(three_sessions, check_space=False), side_by_side=2)
-    # what is done needs no room, nor do sessions that were not asked for
-    check_room(replace(three_sessions, participants=("02",)), side_by_side=2)
-    write_json(three_sessions.output_dir / paths.session_qc("sub-03/ses-a"), {})
-    check_room(three_sessions, side_by_side=2)
-    monkeypatch.setattr(space, "free_bytes", lambda _: 2 * 2 * RESULT_BYTES + 2 * SCRATCH_BYTES - 1)
-    both = PreprocessSettings(output_spaces=("template", "native"))
-    with pytest.raises(GliofillError, match="2 sessions need"):
-        check_room(replace(three_sessions, preprocess=both), side_by_side=2)
-
-
-def test_scratch_on_another_disk_is_looked_at_there(
-    three_sessions: Settings, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(space, "_disk", lambda path: path == disk.root)
-    elsewhere = replace(three_sessions, work_dir=str(disk.root))
-    monkeypatch.setattr(space, "free_bytes", lambda path: 10**9 if path == disk.root else 3 * RESULT_BYTES)
-    check_room(elsewhere, side_by_side=2)
-    with pytest.raises(GliofillError, match=rf"^{disk.root}: 3 sessions need about 1\.4 GB"):
-        check_room(elsewhere, side_by_side=3)

@@ -35,7 +35,7 @@ def prepare_stand_ins(folder: Path, sessions: Sequence[str] = SESSIONS) -> None:
         write_image(folder / "raw" / session / "anat" / f"{session}_T2w.nii.gz", 1000 * ball, np.diag([5.0, 5, 5, 1]))
     (folder / "bin").mkdir()
     program = folder / "bin" / "gliofill"
-    program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'stand_in.py').read_text()}")
+    program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'support' / 'stand_in.py').read_text()}")
     program.chmod(0o755)
 
 

@@ -57,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.yaml").write_text(json.dumps(config))
     (folder / "bin").mkdir()
     program = folder / "bin" / "gliofill"
-    program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'stand_in.py').read_text()}")
+    program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'support' / 'stand_in.py').read_text()}")
     program.chmod(0o755)
     start(folder)
     for session in SESSIONS:

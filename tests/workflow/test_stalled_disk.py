@@ -90,11 +90,6 @@ def refuses_in_one_line(output: Path) -> None:
     assert "\n" not in message
 
 
-def test_a_disk_that_answers_or_refuses_is_asked_in_a_moment(tmp_path: Path) -> None:
-    disk.check_answers(reads=[tmp_path, tmp_path / "absent"], writes=[tmp_path / "a" / "b", Path("/proc/absent")])
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_step_waits_for_a_disk_that_stalls_and_then_writes_what_it_would_have_written(
     stalling: StallingDisk, tmp_path: Path
 ) -> None:

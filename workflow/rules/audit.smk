@@ -1,8 +1,8 @@
 rule audit_task:
     """Try the model of one task on complete sessions of the cohort, their target hidden."""
     input:
-        paths.COVERAGE,
-        session_records,
+        coverage=paths.COVERAGE,
+        sessions=after("coverage", ask=lambda w: RUN.session_records()),
     output:
         metrics=".gliofill/audit/{task}/desc-audit_metrics.tsv",
         sessions=".gliofill/audit/{task}/desc-audit_sessions.tsv",
@@ -16,7 +16,7 @@ rule audit_task:
     params:
         settings=literal(SETTINGS.audit.to_json()),
         impute=literal(SETTINGS.impute.to_json()),
-        model=lambda wildcards: MODELS[find_task(wildcards.task)],
+        model=quick(lambda w: RUN.models[find_task(w.task)]),
         version=__version__,
     shell:
         "gliofill audit . --task {wildcards.task} --settings {params.settings:q} --impute {params.impute:q} "
@@ -26,7 +26,7 @@ rule audit_task:
 rule audit:
     """The tables of the audit, of all tasks together."""
     input:
-        audit_parts,
+        parts=after("coverage", ask=lambda w: RUN.audit_parts()),
     output:
         metrics=paths.AUDIT_METRICS,
         summary=paths.AUDIT_SUMMARY,
@@ -36,7 +36,7 @@ rule audit:
     localrule: True
     threads: 1
     params:
-        tasks=lambda wildcards: [task.name for task in audited_tasks()],
+        tasks=after("coverage", ask=lambda w: [task.name for task in RUN.audited_tasks]),
         version=__version__,
     shell:
         "gliofill audit . --tables-only --task {params.tasks:q} >{log} 2>&1"

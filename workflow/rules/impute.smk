@@ -13,9 +13,9 @@ rule impute:
         runtime=growing(30),
     params:
         settings=literal(SETTINGS.impute.to_json()),
-        model=lambda wildcards: MODELS[task_filling(Contrast(wildcards.contrast))],
-        decisions=lambda wildcards: DECISIONS.of_session(wildcards.folder),
+        model=quick(lambda w: RUN.model_filling(w.contrast)),
+        decisions=quick(lambda w: RUN.decisions.of_session(w.folder)),
         version=__version__,
     shell:
-        "gliofill impute . {wildcards.folder} {wildcards.contrast} --if-planned --ahead 15 --settings {params.settings:q} "
-        "--threads {threads} >{log} 2>&1"
+        "gliofill impute . {wildcards.folder} {wildcards.contrast} --if-planned --ahead 15 "
+        "--settings {params.settings:q} --threads {threads} >{log} 2>&1"

@@ -1,11 +1,11 @@
-rule status:
+rule summary:
     """The tables over the cohort: the four files to use for each session, and what failed."""
     input:
-        paths.COVERAGE,
-        session_records,
-        imputation_records,
-        paths.REVIEW,
-        late_records,
+        coverage=paths.COVERAGE,
+        sessions=after("coverage", ask=lambda w: RUN.session_records()),
+        imputations=after("coverage", ask=lambda w: RUN.imputation_records()),
+        review=paths.REVIEW,
+        late=after("coverage", "review", ask=lambda w: RUN.late_records()),
     output:
         complete=report(
             paths.COMPLETE, caption="../report/complete.rst", category="Cohort"
@@ -14,7 +14,7 @@ rule status:
             paths.FAILURES, caption="../report/failures.rst", category="Cohort"
         ),
     log:
-        "logs/status/status.log",
+        "logs/summary/summary.log",
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -22,23 +22,23 @@ rule status:
     params:
         version=__version__,
     shell:
-        "gliofill status . --write --no-verdict >{log} 2>&1"
+        "gliofill summary . >{log} 2>&1"
 
 
-rule index:
-    """The page over the cohort: coverage, scores, failures; and the pages of sessions that no job of theirs has written."""
+rule report:
+    """The page over the cohort: coverage, scores, failures; and the pages of sessions that are missing or old."""
     input:
-        paths.COVERAGE,
-        paths.COMPLETE,
-        paths.FAILURES,
-        paths.REVIEW,
-        audit_tables,
+        coverage=paths.COVERAGE,
+        complete=paths.COMPLETE,
+        failures=paths.FAILURES,
+        review=paths.REVIEW,
+        audit=after("coverage", ask=lambda w: RUN.audit_tables()),
     output:
         page=report(paths.INDEX, caption="../report/index.rst", category="Cohort"),
         scores=paths.SCORES,
         citation=paths.CITATION,
     log:
-        "logs/index/index.log",
+        "logs/report/report.log",
     threads: SETTINGS.threads.coverage
     resources:
         mem_mb=growing(2000 + 500 * SETTINGS.threads.coverage),
@@ -49,17 +49,19 @@ rule index:
         "gliofill report . --threads {threads} >{log} 2>&1"
 
 
-rule verdict:
-    """Print the status; fail, now and at every run until it is mended, if any step failed."""
+rule status:
+    """Print what became of the cohort; fail, now and at every run until its input is fixed, if any step failed."""
     input:
         complete=paths.COMPLETE,
         failures=paths.FAILURES,
-        index=paths.INDEX,
+        page=paths.INDEX,
     output:
-        "logs/verdict.txt",
+        text=paths.STATUS,
     log:
-        "logs/verdict/verdict.log",
+        "logs/status/status.log",
     localrule: True
     threads: 1
+    params:
+        version=__version__,
     shell:
-        "gliofill status . --write 2> >(tee {log} >&2) && gliofill status . --write >{output}"
+        "gliofill status . --results 2> >(tee {log} >&2) && gliofill status . --results >{output.text}"

@@ -1,8 +1,8 @@
 checkpoint review:
     """What becomes of every contrast after the verdicts on the preprocessed images; may ask for more synthetic ones."""
     input:
-        paths.COVERAGE,
-        session_records,
+        coverage=paths.COVERAGE,
+        sessions=after("coverage", ask=lambda w: RUN.session_records()),
     output:
         table=paths.REVIEW,
     log:

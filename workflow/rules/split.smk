@@ -1,10 +1,18 @@
+# nobody asks for the records of sessions that were preprocessed elsewhere
+TRAINED_ON = (
+    []
+    if SETTINGS.train.derivatives
+    else after("coverage", ask=lambda w: RUN.session_records())
+)
+
+
 checkpoint split:
-    """Who is learnt from, validated on and tested on; the same for both tasks and all models."""
+    """Who is trained on, validated on and tested on; the same for both tasks and all models."""
     input:
-        sessions=learning_sessions,
+        sessions=TRAINED_ON,
     output:
-        table="experiment/split.tsv",
-        balance="experiment/split_balance.tsv",
+        table=experiment.SPLIT,
+        balance=experiment.SPLIT_BALANCE,
     log:
         "logs/split/split.log",
     threads: 1
@@ -12,9 +20,9 @@ checkpoint split:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        derivatives=literal(LEARNING_DIR),
+        derivatives=literal(RUN.learning_dir),
         tasks=list(SETTINGS.train.tasks),
-        participants=literal(PARTICIPANTS_TABLE),
+        participants=literal(RUN.participants_table),
         settings=literal(SETTINGS.split.to_json()),
         version=__version__,
     shell:

@@ -1,10 +1,10 @@
 rule train_model:
     """Train one model on one fold of the split; a stopped run continues where it was."""
     input:
-        split="experiment/split.tsv",
-        recipe=lambda wildcards: model_recipe(wildcards.task, wildcards.label),
+        split=experiment.SPLIT,
+        recipe=lambda w: RUN.recipe_of(w.task, w.label),
     output:
-        model="experiment/models/{task}/fold-{fold}/{label}/model.json",
+        model=experiment.model("{task}", "{fold}", "{label}"),
     log:
         "logs/train/{task}/fold-{fold}_{label}.log",
     threads: SETTINGS.threads.train
@@ -13,23 +13,17 @@ rule train_model:
         mem_mb=growing(16000),
         runtime=growing(1440),
     params:
-        folder=lambda wildcards, output: str(Path(output.model).parent),
-        variant=lambda wildcards: (
-            f"--variant {wildcards.label}" if wildcards.label in VARIANTS else ""
-        ),
-        derivatives=literal(LEARNING_DIR),
-        recipe=lambda wildcards, input: recipe_state(input.recipe),
-        device=SETTINGS.train.device,
+        folder=lambda w, output: os.path.dirname(output.model),
+        learning=literal(RUN.learning_words),
+        variant=lambda w: RUN.variant_words(w.label),
+        recipe=lambda w, input: RUN.recipe_state(input.recipe),
         version=__version__,
     shell:
-        "gliofill train {params.folder:q} --derivatives {params.derivatives:q} --task {wildcards.task} --recipe {input.recipe:q} "
-        "{params.variant} --split {input.split} --fold {wildcards.fold} --cache experiment/cache "
-        "--device {params.device} --threads {threads} >{log} 2>&1"
+        "gliofill train {params.folder:q} {params.learning:q} --task {wildcards.task} --recipe {input.recipe:q} "
+        "{params.variant} --split {input.split} --fold {wildcards.fold} --threads {threads} >{log} 2>&1"
 
 
 rule train:
     """Every model of the experiment: each task, fold, variant and recipe to compare with."""
     input:
-        lambda wildcards: [
-            model for task in SETTINGS.train.tasks for model in models_of(task)
-        ],
+        models=after("split", ask=lambda w: RUN.all_models()),

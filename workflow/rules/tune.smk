@@ -1,10 +1,10 @@
 rule tune_worker:
     """Share the trials of a study with the other workers; comes and goes as machines do."""
     input:
-        split="experiment/split.tsv",
-        recipe=lambda wildcards: str(RECIPES[SETTINGS.tune.recipe]),
+        split=experiment.SPLIT,
+        recipe=lambda w: str(RUN.recipes[SETTINGS.tune.recipe]),
     output:
-        touch("experiment/tune/{task}/worker-{worker}.done"),
+        note=touch(experiment.study_worker("{task}", "{worker}")),
     log:
         "logs/tune/{task}/worker-{worker}.log",
     threads: SETTINGS.threads.train
@@ -13,42 +13,36 @@ rule tune_worker:
         mem_mb=growing(16000),
         runtime=growing(1440),
     params:
-        **TUNING,
-        figures="",
+        study=experiment.study("{task}"),
+        learning=literal(RUN.learning_words),
+        settings=literal(SETTINGS.tune.to_json()),
+        recipe=lambda w, input: RUN.recipe_state(input.recipe),
+        figures=[],
+        version=__version__,
     shell:
-        TUNE
+        "gliofill tune {params.study} {params.learning:q} --task {wildcards.task} --recipe {input.recipe:q} "
+        "--split {input.split} --settings {params.settings:q} {params.figures} --threads {threads} >{log} 2>&1"
 
 
-rule tune_task:
+use rule tune_worker as tune_task with:
     """Finish a study: what no worker has done, then the table of trials, its figure and the best recipe."""
     input:
-        split="experiment/split.tsv",
-        recipe=lambda wildcards: str(RECIPES[SETTINGS.tune.recipe]),
-        workers=lambda wildcards: [
-            f"experiment/tune/{wildcards.task}/worker-{n}.done"
-            for n in range(1, SETTINGS.tune.workers + 1)
-        ],
+        split=experiment.SPLIT,
+        recipe=lambda w: str(RUN.recipes[SETTINGS.tune.recipe]),
+        workers=lambda w: RUN.study_workers(w.task),
     output:
-        recipe="experiment/tune/{task}/best.yaml",
-        trials="experiment/tune/{task}/trials.tsv",
-        figure="experiment/figures/{task}_trials.png",
+        recipe=experiment.best_recipe("{task}"),
+        trials=experiment.trials("{task}"),
+        figure=experiment.figure("{task}", "trials"),
     log:
         "logs/tune/{task}/finish.log",
-    threads: SETTINGS.threads.train
-    resources:
-        gpu=1,
-        mem_mb=growing(16000),
-        runtime=growing(1440),
     params:
-        **TUNING,
-        figures="--figures experiment/figures",
-    shell:
-        TUNE
+        figures=lambda w, output: ["--figures", os.path.dirname(output.figure)],
 
 
 rule tune:
     """The best recipe for each task."""
     input:
-        expand("experiment/tune/{task}/best.yaml", task=SETTINGS.train.tasks),
-        expand("experiment/tune/{task}/trials.tsv", task=SETTINGS.train.tasks),
-        expand("experiment/figures/{task}_trials.png", task=SETTINGS.train.tasks),
+        recipes=expand(experiment.best_recipe("{task}"), task=SETTINGS.train.tasks),
+        trials=expand(experiment.trials("{task}"), task=SETTINGS.train.tasks),
+        figures=expand(experiment.figure("{task}", "trials"), task=SETTINGS.train.tasks),

@@ -9,6 +9,9 @@ from pathlib import Path
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import write_text
 
+#: the note, relative to the output folder
+DATASET_STATE = ".gliofill/dataset.txt"
+
 
 def record_dataset_state(bids_dir: Path, output_dir: Path) -> None:
     """Note the state of the raw dataset in a file that changes only if the dataset does.
@@ -28,7 +31,7 @@ def record_dataset_state(bids_dir: Path, output_dir: Path) -> None:
     digest = hashlib.sha256()
     for line in sorted(_file_states(bids_dir)):
         digest.update(line.encode("utf-8", "surrogateescape"))
-    note = output_dir / ".gliofill" / "dataset.txt"
+    note = output_dir / DATASET_STATE
     content = json.dumps({"bids_dir": str(bids_dir), "state": digest.hexdigest()}) + "\n"
     if not note.is_file() or note.read_text(encoding="utf-8") != content:
         write_text(note, content)

@@ -71,15 +71,6 @@ def existing_folder(text: str) -> Path:
     return path.resolve()
 
 
-#: environment variable that the workflow sets for its steps
-STOP = "GLIOFILL_STOP_ON_FIRST_CRASH"
-
-
-def stops_on_failure() -> bool:
-    """Tell whether a step that would only record a failure must fail itself, so that the run ends with it."""
-    return os.environ.get(STOP) == "1"
-
-
 def limit_threads(threads: int) -> None:
     """Hold every numerical library to a number of threads; works only before they are loaded."""
     for name in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

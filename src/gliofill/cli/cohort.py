@@ -16,7 +16,6 @@ from gliofill.cli.arguments import (
     limit_threads,
     named_folder,
     read_filter,
-    stops_on_failure,
 )
 from gliofill.contrasts import TASKS, Contrast, find_task
 from gliofill.errors import GliofillError
@@ -170,6 +169,8 @@ def write_page(output_dir: Path, folder: str, bids_dir: Path | None = None) -> N
 
 def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
     """Return the exit code of a step: a recorded failure is one only where the run is to stop at the first."""
+    from gliofill.run.start import stops_on_failure
+
     failed = {what: record["reason"] for what, record in records.items() if record.get("status") == "failed"}
     if not failed or not stops_on_failure():
         return 0
@@ -210,22 +211,33 @@ def _report_cohort(output_dir: Path, bids_dir: Path | None, workers: int) -> int
     return 1 if problems else 0
 
 
+def summary(arguments: argparse.Namespace) -> int:
+    """Write the tables over the cohort and print what became of it; exit code 0 also after failures."""
+    from gliofill.cli.terminal import print_status
+    from gliofill.report.status.summary import summarise
+
+    found = summarise(arguments.output_dir)
+    found.write(arguments.output_dir)
+    print_status(found)
+    return 0
+
+
 def status(arguments: argparse.Namespace) -> int:
     """Print where a run stands or what became of it; exit code 1 if anything failed."""
     from gliofill.cli.terminal import print_progress, print_status
     from gliofill.report.status.progress import read_progress
     from gliofill.report.status.summary import summarise
 
-    if not arguments.write:
+    if not (arguments.write or arguments.results):
         progress = read_progress(arguments.output_dir)
         if progress.is_running:
             print_progress(progress)
-            return 1 if progress.failures and not arguments.no_verdict else 0
+            return 1 if progress.failures else 0
     summary = summarise(arguments.output_dir)
     if arguments.write:
         summary.write(arguments.output_dir)
     print_status(summary)
-    return 0 if summary.is_done or arguments.no_verdict else 1
+    return 0 if summary.is_done else 1
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -240,14 +252,14 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-SUBCOMMANDS = (scan, coverage, preprocess, review, impute, report, status, demo)
+SUBCOMMANDS = (scan, coverage, preprocess, review, impute, summary, report, status, demo)
 
 
 def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     """Give each subcommand its arguments; `add` has a parser for every name."""
     for name in ("scan", "coverage", "preprocess"):
         add[name].add_argument("bids_dir", type=existing_folder, help="raw BIDS dataset; only read")
-    for name in ("coverage", "preprocess", "review", "impute", "report", "status"):
+    for name in ("coverage", "preprocess", "review", "impute", "summary", "report", "status"):
         add[name].add_argument("output_dir", type=lambda text: Path(text).resolve(), help="derivatives")
     for name in ("preprocess", "impute"):
         add[name].add_argument("session", help="sub-X or sub-X/ses-Y")
@@ -277,8 +289,8 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         help="on a GPU, go on with N waiting gaps of other sessions",
     )
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
-    add["status"].add_argument("--write", action="store_true", help="the run is over: write the tables over the cohort")
-    add["status"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
+    add["status"].add_argument("--results", action="store_true", help="of all sessions, also while a run is under way")
+    add["status"].add_argument("--write", action="store_true", help="the same, and write the tables over the cohort")
     add["demo"].add_argument("folder", type=Path, help="new folder for the cohort")
     add["demo"].add_argument("--sessions", type=int, default=5)
     add["demo"].add_argument("--processes", type=int, default=1, help="sessions generated at a time")

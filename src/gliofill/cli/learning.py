@@ -79,6 +79,7 @@ def tune(arguments: argparse.Namespace) -> int:
     from gliofill.config.parsing import recipe_file
     from gliofill.config.recipe import load_recipe
     from gliofill.config.settings import TuneSettings
+    from gliofill.derivatives.experiment_paths import TRIALS
     from gliofill.evaluation.figures.all import draw_trials
     from gliofill.learning.tuning.search_space import load_search
     from gliofill.learning.tuning.worker import tune as work_on_study
@@ -102,7 +103,7 @@ def tune(arguments: argparse.Namespace) -> int:
         log=lambda text: print(text, flush=True),
     )
     if arguments.figures is not None:
-        draw_trials(best.with_name("trials.tsv"), arguments.figures, task=task)
+        draw_trials(best.with_name(TRIALS), arguments.figures, task=task)
     print(best)
     return 0
 

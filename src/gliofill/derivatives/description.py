@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gliofill import __version__
+from gliofill.derivatives import experiment_paths, paths
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, write_json, write_text
 
@@ -13,11 +14,11 @@ IGNORED = (
     "*_xfm.txt",
     "desc-*.tsv",
     "desc-*.json",
-    "failures.tsv",
+    paths.FAILURES,
     "failures.json",
     "figures",
-    "logs",
-    "experiment",
+    paths.LOGS,
+    experiment_paths.ROOT,
     "*.html",
     "report",
 )

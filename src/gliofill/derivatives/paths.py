@@ -23,9 +23,13 @@ QUALITY = "desc-contrasts_quality.tsv"
 #: the page over the cohort, and the numbers that it plots
 INDEX = "index.html"
 SCORES = "desc-contrasts_scores.tsv"
+#: a folder of logs for each step
+LOGS = "logs"
 #: whom to cite for what a run did
-CITATION = "logs/CITATION.md"
-CITATION_FILES = (CITATION, "logs/CITATION.bib")
+CITATION = f"{LOGS}/CITATION.md"
+CITATION_FILES = (CITATION, f"{LOGS}/CITATION.bib")
+#: what the finished run printed
+STATUS = f"{LOGS}/status.txt"
 #: scripts that the session pages share
 PAGE_ASSETS = "report"
 
@@ -176,3 +180,24 @@ def sidecar(image: str) -> str:
     'a_T1w.json'
     """
     return image.removesuffix(".nii.gz") + ".json"
+
+
+def step_log(step: str, folder: str, contrast: Contrast | None = None) -> str:
+    """Return the log of a step of a session.
+
+    Parameters
+    ----------
+    step
+        Name of the rule and of the subcommand.
+    folder
+        Of the session.
+    contrast
+        What the step synthesises; None if it is about the whole session.
+
+    Examples
+    --------
+    >>> step_log("impute", "sub-01/ses-pre", Contrast.FLAIR)
+    'logs/impute/sub-01/ses-pre/sub-01_ses-pre_FLAIR.log'
+    """
+    name = folder.replace("/", "_")
+    return f"{LOGS}/{step}/{folder}/{name}_{contrast}.log" if contrast else f"{LOGS}/{step}/{folder}/{name}.log"

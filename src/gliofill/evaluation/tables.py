@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from gliofill.derivatives.experiment_paths import EVALUATION_TABLES
 from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import Score, method_order
@@ -15,9 +16,7 @@ from gliofill.learning.training.patients import Patient
 
 MISSING = "n/a"
 
-METRICS_TABLE, SUMMARY_TABLE = "metrics.tsv", "summary.tsv"
-COMPARISONS_TABLE, CALIBRATION_TABLE = "comparisons.tsv", "calibration.tsv"
-FAILURES_TABLE = "failures.tsv"
+METRICS_TABLE, SUMMARY_TABLE, COMPARISONS_TABLE, CALIBRATION_TABLE, FAILURES_TABLE = EVALUATION_TABLES
 
 _METHOD = (
     "input (copy of the source), zeros, linear (least-squares line), histogram (quantile matching), or a trained model"

@@ -84,7 +84,7 @@ class ProcessIdentity:
         try:
             process = psutil.Process(self.pid)
             is_same = abs(process.create_time() - self.started) <= TOLERANCE_SECONDS
-            return is_same and process.status() != psutil.STATUS_ZOMBIE
+            return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:  # another user's: it is there

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from gliofill.derivatives import paths
+from gliofill.derivatives import experiment_paths, paths
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import sha256
 from gliofill.verification.claims import RECORD_ENDING, Claim, Claims, read_claims
@@ -77,7 +77,7 @@ def _check_maker(output_dir: Path) -> None:
 
 def _walk(output_dir: Path) -> Iterator[str]:
     """Yield the files of pages, tables and sessions, and what is hidden there, but not logs and notes of the run."""
-    left_out = {".snakemake", ".gliofill", "logs", "experiment", paths.PAGE_ASSETS}
+    left_out = {".snakemake", ".gliofill", paths.LOGS, experiment_paths.ROOT, paths.PAGE_ASSETS}
     for folder, folders, names in os.walk(output_dir):
         if Path(folder) == output_dir:
             folders[:] = [name for name in folders if name not in left_out]

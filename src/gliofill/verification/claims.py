@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gliofill.derivatives import paths
+from gliofill.derivatives import experiment_paths, paths
 from gliofill.derivatives.records import NOTES, read_record
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json
@@ -119,7 +119,7 @@ def _outputs(output_dir: Path, note: str) -> tuple[str, ...]:
 
 def _model_findings(output_dir: Path, claims: Claims) -> Iterator[Finding]:
     """Add the weights of the models that were trained in the folder; yield descriptions that cannot be read."""
-    for path in sorted(output_dir.glob("experiment/models/*/*/*/model.json")):
+    for path in sorted(output_dir.glob(experiment_paths.model("*", "*", "*"))):
         name = path.relative_to(output_dir).as_posix()
         weights = str(Path(name).with_name("weights.safetensors"))
         try:

@@ -12,11 +12,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gliofill.config.recipe import Recipe
 from gliofill.contrasts import Task
+from gliofill.derivatives.experiment_paths import BEST, TRIALS
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import write_text
 from gliofill.learning.tuning.search_space import HYPERPARAMETERS
 
-TRIALS, BEST = "trials.tsv", "best.yaml"
 COLUMNS = ("trial", "repeat", "seed", "state", *HYPERPARAMETERS, "ssim", "ssim_lesion", "seconds")
 STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 

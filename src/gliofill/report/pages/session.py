@@ -182,5 +182,5 @@ def _audit_pictures(output_dir: Path, folder: str) -> dict[str, str]:
 
 
 def _logs(facts: SessionFacts) -> list[str]:
-    logs = [f"logs/preprocess/{facts.folder}/{facts.name}.log"]
-    return logs + [f"logs/impute/{facts.folder}/{facts.name}_{contrast}.log" for contrast in Contrast]
+    imputations = [paths.step_log("impute", facts.folder, contrast) for contrast in Contrast]
+    return [paths.step_log("preprocess", facts.folder), *imputations]

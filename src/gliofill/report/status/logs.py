@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from gliofill.contrasts import Contrast
+from gliofill.derivatives import paths
 
 #: how the end of the log of a job looks that broke off
 _BROKEN = re.compile(r"^(Traceback \(most recent call last\)|gliofill: |Killed|Terminated)", re.MULTILINE)
@@ -17,12 +18,13 @@ def step_logs(output_dir: Path, step: str, folder: str, contrast: Contrast | Non
     log, slurm_log : str
         Relative to the output folder; the latter is ``n/a`` if the step did not run on SLURM.
     """
-    prefix, suffix = folder.replace("/", "_"), f"_{contrast}" if step == "impute" else ""
+    log = paths.step_log(step, folder, contrast if step == "impute" else None)
     # the plug-in names the folder by the wildcards of the rule
-    jobs = (output_dir / ".snakemake" / "slurm_logs" / f"rule_{step}" / f"{prefix}_{prefix}{suffix}").glob("*.log")
+    job = f"{folder.replace('/', '_')}_{Path(log).stem}"
+    jobs = (output_dir / ".snakemake" / "slurm_logs" / f"rule_{step}" / job).glob("*.log")
     last = max(jobs, key=lambda path: path.stat().st_mtime_ns, default=None)
     slurm_log = last.relative_to(output_dir).as_posix() if last else "n/a"
-    return f"logs/{step}/{folder}/{prefix}{suffix}.log", slurm_log
+    return log, slurm_log
 
 
 def has_begun(output_dir: Path, logs: tuple[str, str]) -> bool:

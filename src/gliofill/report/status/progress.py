@@ -91,7 +91,7 @@ def read_progress(output_dir: Path) -> RunProgress:
 def _jobs(output_dir: Path) -> Iterator[_Job]:
     seen: set[tuple[str, str]] = set()
     for row in read_coverage(output_dir / paths.COVERAGE):
-        folder, name = row.folder, row.folder.replace("/", "_")
+        folder = row.folder
         if ("page", folder) not in seen:
             seen.add(("page", folder))
             # written by the last of the other steps, in their logs
@@ -99,10 +99,11 @@ def _jobs(output_dir: Path) -> Iterator[_Job]:
         if row.action == "use" and ("preprocess", folder) not in seen:
             seen.add(("preprocess", folder))
             record = paths.session_qc(folder)
-            yield _Job("preprocess", folder, "session", record, f"logs/preprocess/{folder}/{name}.log")
+            yield _Job("preprocess", folder, "session", record, paths.step_log("preprocess", folder))
         if row.action == "impute":
-            record = paths.imputed_qc(folder, Contrast(row.contrast))
-            yield _Job("impute", folder, row.contrast, record, f"logs/impute/{folder}/{name}_{row.contrast}.log")
+            contrast = Contrast(row.contrast)
+            record = paths.imputed_qc(folder, contrast)
+            yield _Job("impute", folder, contrast, record, paths.step_log("impute", folder, contrast))
 
 
 def _look(output_dir: Path, job: _Job, stage: Stage) -> float:
