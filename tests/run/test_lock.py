@@ -1,4 +1,4 @@
-"""One run at a time in an output folder; a killed one keeps nobody out; steps end with those that began them."""
+"""A second run is refused, a stale lock is cleared, and steps end with the run that started them."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path, other: subpro
     held_by(tmp_path, other, user="anna")
     with pytest.raises(GliofillError, match=rf"held by process {other.pid} of anna on \S+, since 20\d\d-.*; wait"):
         take_lock(tmp_path, is_local=True)
-    with pytest.raises(GliofillError, match="which runs; stop it first"):
+    with pytest.raises(GliofillError, match="which is still running; stop it first"):
         unlock(tmp_path)
     holder = read_lock_holder(tmp_path)
     assert holder is not None and holder.process.pid == other.pid
@@ -110,7 +110,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path, other: su
 @pytest.mark.parametrize(
     ("fields", "remedy"),
     [
-        ({"host": "node17"}, "cannot be seen from this machine"),
+        ({"host": "node17"}, "this machine cannot tell whether it is still running"),
         ({"is_local": False}, "its jobs on the cluster may"),
     ],
     ids=["other machine", "cluster"],

@@ -24,7 +24,7 @@ def verify(arguments: argparse.Namespace) -> int:
     if holder is not None and not holder.is_gone:
         if arguments.repair:
             check_free(arguments.output_dir)
-        print(f"gliofill: {holder} works here: what it has not finished is found missing", file=sys.stderr)
+        print(f"gliofill: {holder} is at work here: what it has not finished is reported missing", file=sys.stderr)
     result = verify_output(arguments.output_dir, threads=arguments.threads)
     removed = mark_for_rebuild(arguments.output_dir, result.findings) if arguments.repair else []
     if arguments.json:

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, gone or silent: told in one line, and never taken for a fault of the data."""
+"""Disks that are full, read-only, gone or silent: reported in one line, and never mistaken for a fault of the data."""
 
 import errno
 import os
@@ -16,17 +16,17 @@ REMEDIES = {
     errno.EDQUOT: "make room, or ask for a larger quota",
     errno.EFBIG: "raise the limit of file sizes (ulimit -f), or choose another disk",
     errno.EROFS: "make it writable, or choose another folder",
-    errno.EIO: "look after the disk",
-    errno.ESTALE: "look after the network disk",
-    errno.ENODEV: "look after the disk",
-    errno.ENOTCONN: "look after the network disk",
+    errno.EIO: "check the disk",
+    errno.ESTALE: "check the network disk",
+    errno.ENODEV: "check the disk",
+    errno.ENOTCONN: "check the network disk",
 }
-#: with less than this a disk counts as full, where a library does not tell why it could not write
+#: with less than this a disk counts as full, where a library does not say why it could not write
 LEAST_BYTES = 1_000_000
-#: a disk that says nothing for so long is taken to have stalled
+#: a disk that does not answer for this long counts as stalled
 PATIENCE_SECONDS = 60.0
 
-#: reads the names in a folder, or writes a file into the nearest one that is there; what goes wrong is told by others
+#: reads the names in a folder, or writes a file into the nearest that exists; errors are left to whoever works there
 _PROBE = """
 import os, sys, tempfile
 path, writes = sys.argv[1:]
@@ -66,7 +66,7 @@ def disk_problem(text: str, folder: Path) -> str | None:
         The problem and what to do, in one line; None if the disk is not at fault.
     """
     if not folder.is_dir():
-        return f"{folder}: has vanished while a step worked there; look after the disk, then run the same command again"
+        return f"{folder}: has vanished while a step worked there; check the disk, then run the same command again"
     # a raw image that cannot be read (EIO) is a fault of that image: it is recorded, and its session goes on
     number = next((n for n in REMEDIES if n != errno.EIO and os.strerror(n) in text), None)
     if number is None and shutil.disk_usage(folder).free < LEAST_BYTES:
@@ -77,7 +77,7 @@ def disk_problem(text: str, folder: Path) -> str | None:
 def check_answers(reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> None:
     """Ask the disks of folders for an answer.
 
-    Other processes ask: who waits for a network disk that has stalled cannot be interrupted.
+    Other processes ask, since one that waits for a stalled network disk cannot be interrupted.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def check_answers(reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> No
         except subprocess.TimeoutExpired:
             probe.kill()
             raise GliofillError(
-                f"{folder}: its disk does not answer (for {PATIENCE_SECONDS:.0f} s); nothing was started; look after "
+                f"{folder}: its disk does not answer (for {PATIENCE_SECONDS:.0f} s); nothing was started; check "
                 "the disk, or the network that it is on, then run the same command again"
             ) from None
 

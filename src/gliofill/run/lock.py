@@ -1,4 +1,4 @@
-"""One run at a time in an output folder; a run that was killed is told from one that works, and keeps nobody out."""
+"""The run lock: a second run in an output folder is refused and told who holds the folder; stale locks are cleared."""
 
 import getpass
 import hashlib
@@ -17,15 +17,15 @@ from gliofill.files.atomic import TEMPORARY, read_json, write_json
 from gliofill.run.disk import check_answers
 from gliofill.run.processes import ProcessIdentity, steps_of
 
-#: the note of the run that holds an output folder, relative to it
+#: where the run lock is, relative to the output folder that it is for
 NOTE = ".gliofill/run.json"
-#: seconds to wait for the steps of a run that is gone; they look every second whether it still is there
+#: seconds to wait for the steps of a run that has ended; they check every second whether it is still there
 PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class LockHolder:
-    """A run that works in an output folder.
+    """The run that holds an output folder.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class LockHolder:
     user, since
         Who started it, and when.
     is_local
-        Whether its steps run on the same machine, and not as jobs of a cluster.
+        Whether its steps run on the same machine rather than as jobs of a cluster.
     work_dir
         Where its scratch is; empty for the output folder.
     """
@@ -47,7 +47,7 @@ class LockHolder:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is certain that it runs no more."""
+        """Whether it has certainly ended."""
         return self.process.is_here and not self.process.is_alive
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class LockHolder:
 
 
 def read_lock_holder(output_dir: Path) -> LockHolder | None:
-    """Return the run that holds an output folder, or held it when it was killed; None if there is none."""
+    """Return the run that holds an output folder, or held it when it was killed; None if no run does."""
     try:
         content = read_json(output_dir / NOTE)
         process = ProcessIdentity(str(content["host"]), int(content["pid"]), float(content["started"]))
@@ -79,16 +79,18 @@ def check_free(output_dir: Path) -> None:
     if not holder.is_gone and holder.process.is_here:
         remedy = "wait for it, stop it, or choose another output folder"
     elif holder.is_gone:
-        remedy = "it is gone, its jobs on the cluster may not be: cancel them, then add --unlock once (docs/slurm.md)"
+        remedy = (
+            "it has ended, its jobs on the cluster may not have: cancel them, then add --unlock once (docs/slurm.md)"
+        )
     else:
-        remedy = "whether it still runs cannot be seen from this machine: if it does not, add --unlock once"
+        remedy = "this machine cannot tell whether it is still running: if it is not, add --unlock once"
     raise GliofillError(f"output_dir {output_dir} is held by {holder}; {remedy}")
 
 
 def take_lock(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
-    """Hold an output folder for this process until `release_lock`.
+    """Lock an output folder for this process until `release_lock`.
 
-    What a killed run on this machine left is removed: Snakemake's lock, scratch, and files that were not whole.
+    What a killed run on this machine left behind is removed: Snakemake's lock, scratch, and incomplete files.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def take_lock(output_dir: Path, *, is_local: bool, work_dir: str = "") -> str:
         with FileLock(output_dir / ".gliofill" / "run.lock", timeout=10):
             return _take(output_dir, own)
     except Timeout as error:
-        raise GliofillError(f"output_dir {output_dir}: another run starts in it at this moment") from error
+        raise GliofillError(f"output_dir {output_dir}: another run is starting there; try again in a moment") from error
     except OSError as error:
         raise GliofillError(f"output_dir {output_dir}: cannot be written ({error.strerror or error})") from error
 
@@ -129,7 +131,9 @@ def _take(output_dir: Path, own: LockHolder) -> str:
         _wait_for_steps(before)
         shutil.rmtree(output_dir / ".snakemake" / "locks", ignore_errors=True)
         removed = remove_leftovers(output_dir, [before.work_dir, own.work_dir], temporary=True)
-        text = f"the run before ({before}) was killed; its lock and {removed} unfinished files and folders are removed"
+        text = (
+            f"the previous run ({before}) was killed; its lock and {removed} unfinished files and folders were removed"
+        )
     process = own.process
     content = {"host": process.host, "pid": process.pid, "started": process.started, "user": own.user}
     write_json(output_dir / NOTE, {**content, "since": own.since, "is_local": own.is_local, "work_dir": own.work_dir})
@@ -137,7 +141,7 @@ def _take(output_dir: Path, own: LockHolder) -> str:
 
 
 def _wait_for_steps(holder: LockHolder) -> None:
-    """Wait until the steps of a run that is gone have noticed.
+    """Wait until the steps of a run that has ended have noticed, and ended, too.
 
     Raises
     ------
@@ -148,40 +152,40 @@ def _wait_for_steps(holder: LockHolder) -> None:
     while steps := steps_of(holder.process):
         if time.monotonic() > end:
             numbers = ", ".join(str(step.pid) for step in steps)
-            raise GliofillError(f"steps of a run that was killed still run: end processes {numbers}, then start again")
+            raise GliofillError(f"steps of a killed run are still running: end processes {numbers}, then start again")
         time.sleep(0.5)
 
 
 def release_lock(output_dir: Path) -> None:
-    """Let others have an output folder that this process holds; nothing if it does not."""
+    """Unlock an output folder that this process holds; do nothing if it does not."""
     holder = read_lock_holder(output_dir)
     if holder is not None and holder.process == ProcessIdentity.own():
         (output_dir / NOTE).unlink(missing_ok=True)
 
 
 def unlock(output_dir: Path) -> None:
-    """Forget the holder of an output folder, on the word of a user who knows that it is gone.
+    """Unlock an output folder on the word of a user who knows that the run that holds it has ended.
 
     Raises
     ------
     GliofillError
-        If it still runs on this machine.
+        If it is still running on this machine.
     """
     holder = read_lock_holder(output_dir)
     if holder is not None and holder.process.is_here and not holder.is_gone:
-        raise GliofillError(f"output_dir {output_dir} is held by {holder}, which runs; stop it first")
+        raise GliofillError(f"output_dir {output_dir} is held by {holder}, which is still running; stop it first")
     (output_dir / NOTE).unlink(missing_ok=True)
 
 
 def scratch_root(output_dir: Path, work_dir: str | Path = "") -> Path:
-    """Return the folder below which the steps of an output folder have their scratch; no other run uses it."""
+    """Return the folder for the scratch of the steps of an output folder; no other run uses it."""
     if not work_dir:
         return output_dir / ".gliofill" / "work"
     return Path(work_dir) / f"gliofill-{hashlib.sha256(str(output_dir).encode()).hexdigest()[:12]}"
 
 
 def remove_leftovers(output_dir: Path, work_dirs: Iterable[str], *, temporary: bool) -> int:
-    """Remove what killed steps left, when no step runs; return how many files and folders that were.
+    """Remove what killed steps left behind, while no step runs; return how many files and folders that were.
 
     Parameters
     ----------
@@ -190,7 +194,7 @@ def remove_leftovers(output_dir: Path, work_dirs: Iterable[str], *, temporary: b
     work_dirs
         Where scratch may be; empty for the output folder.
     temporary
-        Also look through the whole folder for files that were not whole.
+        Also look through the whole output folder for incomplete files.
     """
     folders = {scratch_root(output_dir, work_dir) for work_dir in work_dirs} | {output_dir / ".gliofill" / "ahead"}
     left = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
@@ -200,7 +204,7 @@ def remove_leftovers(output_dir: Path, work_dirs: Iterable[str], *, temporary: b
 
 
 def remove_temporary(folder: Path) -> int:
-    """Remove files below a folder that were never whole; return how many there were."""
+    """Remove incomplete files below a folder; return how many there were."""
     number = 0
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != ".snakemake"]

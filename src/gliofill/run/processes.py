@@ -1,4 +1,4 @@
-"""Processes that end as they should: cleaned up after SIGTERM, and not left behind by those that started them."""
+"""Processes that end as they should: cleaned up after SIGTERM, and with those that started them."""
 
 import _thread
 import ctypes
@@ -18,12 +18,12 @@ import psutil
 
 #: environment variable in which a run on this machine tells its steps who started them
 RUN = "GLIOFILL_RUN"
-#: how a shell counts a process that SIGTERM ended
+#: exit code, as shells count it, of a process that SIGTERM ended
 STOPPED = 128 + signal.SIGTERM
-#: what to say of a pool whose process is gone
+#: message when a process of a pool was killed
 KILLED = (
-    "a process was killed, most often because there was no memory left; nothing was recorded: run the same command "
-    "again, with fewer jobs at a time or more memory"
+    "a process was killed, most likely for lack of memory; nothing was recorded: run the same command again, with "
+    "fewer jobs at a time or more memory"
 )
 #: a step that does not end by itself after this long is ended
 PATIENCE_SECONDS = 20.0
@@ -142,7 +142,7 @@ def end_children() -> None:
 def _watch(run: ProcessIdentity, parent: int) -> None:
     while run.is_alive and os.getppid() == parent:
         time.sleep(1)
-    print("gliofill: the run that started this step is gone; the step ends, too", file=sys.stderr, flush=True)
+    print("gliofill: the run that started this step has ended; the step ends, too", file=sys.stderr, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(PATIENCE_SECONDS)
     end_children()
