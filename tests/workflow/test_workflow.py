@@ -331,7 +331,7 @@ def test_a_damaged_image_is_found_and_its_session_alone_is_made_again(bids: Path
 def test_bad_input_gets_one_clear_line_and_a_nonzero_exit(
     tmp_path: Path, words: tuple[str, ...], expected: str
 ) -> None:
-    models = ROOT / "src" / "gliofill" / "models"
+    models = ROOT / "src" / "gliofill" / "learning" / "models"
     run = run_snakemake("--config", *(word.format(tmp=tmp_path, models=models) for word in words))
     assert run.returncode != 0
     lines = [line for line in (run.stdout + run.stderr).splitlines() if "gliofill:" in line]
