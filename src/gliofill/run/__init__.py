@@ -1,4 +1,4 @@
-"""What the engine asks for: the run lock, processes, disks, progress, and the typed part of the Snakemake rules.
+"""What the workflow asks for: what its rules need and make, the run lock, processes, disks and progress.
 
-Nothing here knows what a step computes.
+Nothing here knows what a step computes, or imports Snakemake.
 """
