@@ -14,7 +14,7 @@ from gliofill.contrasts import TASKS
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
 from gliofill.evaluation.baselines import BASELINES
-from gliofill.evaluation.experiment import evaluate
+from gliofill.evaluation.experiment import Experiment, evaluate
 from gliofill.evaluation.panels import Panel, write_panels
 from gliofill.evaluation.scoring import Predicted
 from gliofill.evaluation.tables import read_table
@@ -22,6 +22,7 @@ from gliofill.files.nifti import write_image
 from gliofill.learning.models.calibration import Calibration
 from gliofill.learning.models.folder import TrainingData, save_model, write_metadata
 from gliofill.learning.networks.generator import Generator
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.volumes.cases import Volume
 from gliofill.learning.volumes.framing import Scale
 from gliofill.metrics.similarity import LinearMapping
@@ -80,10 +81,11 @@ def run(root: Path, **changes: object) -> Path:
         "task": TASK,
         "split": root / "split.tsv",
         "models": root / "models",
-        "device": "cpu",
-        "log": lambda text: None,
+        **changes,
     }
-    failures = evaluate(out := root / "evaluation", **{**given, **changes})
+    runtime = {"device": "cpu", "log": lambda text: None}
+    runtime |= {name: given.pop(name) for name in ("threads", "log", "cache") if name in given}
+    failures = evaluate(Experiment(**given), out := root / "evaluation", Runtime(**runtime))
     table = read_table(out / "failures.tsv")
     assert dict(zip(table["session"], table["reason"], strict=True)) == failures
     return out

@@ -65,7 +65,7 @@ def test_distances_are_right_in_millimetres_on_any_grid(spacing, degrees, flips)
     assert dice(brain_mask(Brightness(), image, affine, border_mm=0), distance < 0) > 0.985
 
 
-def test_the_second_look_has_the_field_that_was_learnt_from():
+def test_the_second_look_has_the_field_of_the_training():
     affine, shape = grid((2, 2, 2), (0, 0, 0), (1, 1, 1))
     network = Brightness()
     brain_distance(network, ball(affine, shape)[1], affine)

@@ -18,10 +18,12 @@ from gliofill.files.atomic import sha256
 from gliofill.learning.networks.generator import Generator
 from gliofill.learning.networks.inference import predict_slices, select_device
 from gliofill.learning.networks.normalisation import InstanceNorm
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training import batches
 from gliofill.learning.training.batches import SliceSource
 from gliofill.learning.training.loop import train
 from gliofill.learning.volumes.cases import Case, load_case
+from gliofill.learning.volumes.sessions import Sessions
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("small_crop")]
 
@@ -98,9 +100,9 @@ def test_a_stopped_training_goes_on_bit_for_bit(
         discriminator_width=32, ssim_weight=20.0, gradient_penalty=1.0, augment_affine=0.05, augment_bias=0.1,
         context_slices=1,
     )  # fmt: skip
-    whole = train(recipe, cases, tmp_path / "whole", task=task, log=silent)
+    whole = train(recipe, Sessions(task, cases), tmp_path / "whole", Runtime(log=silent))
     interrupted(monkeypatch, recipe, cases, tmp_path / "parts", task=task)
-    parts = train(recipe, cases, tmp_path / "parts", task=task, log=silent)
+    parts = train(recipe, Sessions(task, cases), tmp_path / "parts", Runtime(log=silent))
     assert sha256(whole / "weights.safetensors") == sha256(parts / "weights.safetensors")
     assert (whole / "losses.csv").read_bytes() == (parts / "losses.csv").read_bytes()
 

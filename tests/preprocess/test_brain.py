@@ -1,4 +1,4 @@
-"""The embedded brain extraction on heads that it did not learn from, as the workflow calls it."""
+"""The embedded brain extraction on heads that it was not trained on, as the workflow calls it."""
 
 from pathlib import Path
 

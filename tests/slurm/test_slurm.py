@@ -83,7 +83,7 @@ def _write_cohort(folder: Path) -> Path:
 
 
 def _write_patients(folder: Path) -> Path:
-    """Write eight preprocessed patients to learn from, and the configuration of a study on them."""
+    """Write eight preprocessed patients to train on, and the configuration of a study on them."""
     write_recipe(folder / "tiny.yaml", iterations=12, validate_every=4)
     rows = ["participant_id"]
     for number in range(1, 9):

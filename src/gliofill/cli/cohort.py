@@ -295,4 +295,4 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["demo"].add_argument("--sessions", type=int, default=5)
     add["demo"].add_argument("--processes", type=int, default=1, help="sessions generated at a time")
     add["demo"].add_argument("--seed", type=int, default=0)
-    add["demo"].add_argument("--complete", action="store_true", help="without gaps, to learn from")
+    add["demo"].add_argument("--complete", action="store_true", help="without gaps, to train on")

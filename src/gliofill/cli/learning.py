@@ -12,11 +12,12 @@ from gliofill.config.recipe import VARIANTS
 from gliofill.contrasts import TASKS, find_task
 
 if TYPE_CHECKING:
-    from gliofill.learning.volumes.cases import Case
+    from gliofill.learning.runtime import Runtime
+    from gliofill.learning.volumes.sessions import Sessions
 
 
 def split(arguments: argparse.Namespace) -> int:
-    """Divide the patients into those to learn from, to validate on and to test on."""
+    """Divide the patients into those to train on, to validate on and to test on."""
     from gliofill.config.settings import SplitSettings
     from gliofill.learning.training.patients import group_patients
     from gliofill.learning.training.split import make_split, write_split
@@ -30,7 +31,7 @@ def split(arguments: argparse.Namespace) -> int:
     folds = make_split(patients, settings)
     write_split(arguments.table, folds, patients, settings.strata)
     for number, fold in enumerate(folds, 1):
-        sizes = f"{len(fold.train)} to learn from, {len(fold.validation)} to validate on, {len(fold.test)} to test on"
+        sizes = f"{len(fold.train)} to train on, {len(fold.validation)} to validate on, {len(fold.test)} to test on"
         print(f"fold {number}: {sizes}")
     return 0
 
@@ -42,35 +43,34 @@ def train(arguments: argparse.Namespace) -> int:
     from gliofill.config.recipe import load_recipe
     from gliofill.learning.training.loop import train as run_training
 
-    task = find_task(arguments.task)
-    learn, validation = _cases(arguments)
-    recipe = load_recipe(recipe_file(arguments.recipe), task)
-    run_training(
-        recipe.variant(arguments.variant) if arguments.variant else recipe,
-        learn,
-        arguments.model_dir,
-        task=task,
-        validation_cases=validation,
-        device=arguments.device,
-        threads=arguments.threads,
-        cache=arguments.cache,
-        log=lambda text: print(text, flush=True),
-    )
+    sessions = _sessions(arguments)
+    recipe = load_recipe(recipe_file(arguments.recipe), sessions.task)
+    recipe = recipe.variant(arguments.variant) if arguments.variant else recipe
+    run_training(recipe, sessions, arguments.model_dir, _runtime(arguments))
     return 0
 
 
-def _cases(arguments: argparse.Namespace) -> "tuple[list[Case], list[Case]]":
-    """Return the sessions to learn from and to validate on: of a fold of a split, or by label."""
+def _sessions(arguments: argparse.Namespace) -> "Sessions":
+    """Return the sessions to train on and to score on: of a fold of a split, or by label."""
     from gliofill.learning.training.split import read_split
     from gliofill.learning.volumes.cases import find_fold_cases, find_split_cases
+    from gliofill.learning.volumes.sessions import Sessions
 
     task = find_task(arguments.task)
     if arguments.split is not None:
         fold = read_split(arguments.split).fold(arguments.fold)
-        return find_fold_cases(arguments.derivatives, task, fold.train, fold.validation)
-    return find_split_cases(
-        arguments.derivatives, task, participants=arguments.participant_label, validation=arguments.validation_label
-    )
+        return Sessions(task, *find_fold_cases(arguments.derivatives, task, fold.train, fold.validation))
+    labels = {"participants": arguments.participant_label, "validation": arguments.validation_label}
+    return Sessions(task, *find_split_cases(arguments.derivatives, task, **labels))
+
+
+def _runtime(arguments: argparse.Namespace) -> "Runtime":
+    from gliofill.learning.runtime import Runtime
+
+    def log(text: str) -> None:
+        print(text, flush=True)
+
+    return Runtime(arguments.device, arguments.threads, cache=arguments.cache, log=log)
 
 
 def tune(arguments: argparse.Namespace) -> int:
@@ -84,26 +84,12 @@ def tune(arguments: argparse.Namespace) -> int:
     from gliofill.learning.tuning.search_space import load_search
     from gliofill.learning.tuning.worker import tune as work_on_study
 
-    task, settings = find_task(arguments.task), TuneSettings.from_json(arguments.settings)
-    learn, validation = _cases(arguments)
-    path = recipe_file(arguments.recipe)
-    best = work_on_study(
-        load_recipe(path, task),
-        load_search(path, task),
-        arguments.study,
-        task=task,
-        learn=learn,
-        validation=validation,
-        trials=settings.trials,
-        repeats=settings.repeats,
-        top=settings.top,
-        device=arguments.device,
-        threads=arguments.threads,
-        cache=arguments.cache,
-        log=lambda text: print(text, flush=True),
-    )
+    sessions, path = _sessions(arguments), recipe_file(arguments.recipe)
+    recipe, ranges = load_recipe(path, sessions.task), load_search(path, sessions.task)
+    settings = TuneSettings.from_json(arguments.settings)
+    best = work_on_study(recipe, ranges, arguments.study, sessions, settings, _runtime(arguments))
     if arguments.figures is not None:
-        draw_trials(best.with_name(TRIALS), arguments.figures, task=task)
+        draw_trials(best.with_name(TRIALS), arguments.figures, task=sessions.task)
     print(best)
     return 0
 
@@ -111,24 +97,16 @@ def tune(arguments: argparse.Namespace) -> int:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Test the models of one task on unseen patients, beside the baselines; exit code 1 if a session failed."""
     limit_threads(arguments.threads)
+    from gliofill.evaluation.experiment import Experiment
     from gliofill.evaluation.experiment import evaluate as test_models
     from gliofill.evaluation.figures.all import draw_all
 
     task = find_task(arguments.task)
-    failures = test_models(
-        arguments.out,
-        derivatives=arguments.derivatives,
-        task=task,
-        split=arguments.split,
-        models=arguments.models,
-        participants=arguments.participants_table,
-        strata=arguments.strata,
-        alias=arguments.alias,
-        device=arguments.device,
-        threads=arguments.threads,
-        cache=arguments.cache,
-        log=lambda text: print(text, flush=True),
+    participants, strata = arguments.participants_table, arguments.strata
+    experiment = Experiment(
+        task, arguments.derivatives, arguments.split, arguments.models, participants, strata, arguments.alias
     )
+    failures = test_models(experiment, arguments.out, _runtime(arguments))
     if arguments.figures is not None:
         for figure in draw_all(arguments.out, arguments.figures, task=task):
             print(figure)
@@ -163,7 +141,7 @@ def train_brain(arguments: argparse.Namespace) -> int:
     return 0
 
 
-#: those that learn from preprocessed sessions
+#: those that use preprocessed sessions
 LEARNERS = (split, tune, train, evaluate, domain)
 SUBCOMMANDS = (*LEARNERS, train_brain)
 
@@ -197,7 +175,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("--fold", type=int, default=1, metavar="K", help="of the split")
     for name in ("tune", "evaluate"):
         add[name].add_argument("--figures", type=Path, metavar="DIR", help="draw them there")
-    add["split"].add_argument("--task", nargs="+", choices=tasks, default=tasks, help="what will be learnt")
+    add["split"].add_argument("--task", nargs="+", choices=tasks, default=tasks, help="translations to train")
     add["train"].add_argument(
         "--participant-label", nargs="*", default=[], help="only these; all but the validation ones by default"
     )
@@ -213,7 +191,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["evaluate"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
     brain = add["train-brain"]
     brain.add_argument("model_dir", type=Path, help="folder for the model; one with a stopped training goes on")
-    brain.add_argument("--images", type=int, default=5000, metavar="N", help="generated images to learn from")
+    brain.add_argument("--images", type=int, default=5000, metavar="N", help="generated images to train on")
     brain.add_argument("--seed", type=int, default=0, help="of the heads and the initial weights")
     brain.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     brain.add_argument("--threads", type=int, default=1, metavar="N", help="of the network")

@@ -146,7 +146,7 @@ class AuditSettings(Section):
 
 @dataclass(frozen=True)
 class SplitSettings(Section):
-    """How patients are divided into those to learn from, to validate on and to test on."""
+    """How patients are divided into those to train on, to validate on and to test on."""
 
     scheme: str = "fractions"
     fractions: tuple[float, ...] = (265, 67, 84)

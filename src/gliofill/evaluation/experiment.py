@@ -1,6 +1,7 @@
 """The evaluation of one task: every model and baseline of every fold on the patients that it tests, then the tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ from gliofill.evaluation.tables import (
     write_table,
 )
 from gliofill.evaluation.trained_models import find_models, load_tested
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training.patients import Patient, group_patients
 from gliofill.learning.training.split import read_split
 from gliofill.learning.volumes.cases import find_cases
@@ -31,37 +33,18 @@ from gliofill.learning.volumes.cases import find_cases
 PANEL_LABEL = "lesion"
 
 
-def evaluate(
-    out: Path,
-    *,
-    derivatives: Sequence[Path],
-    task: Task,
-    split: Path,
-    models: Path,
-    participants: Path | None = None,
-    strata: Sequence[str] = (),
-    alias: str = "",
-    device: str = "auto",
-    threads: int = 1,
-    cache: Path | None = None,
-    log: Callable[[str], None] = print,
-) -> dict[str, str]:
-    """Test every model of a task beside the baselines and write tables and panels.
+@dataclass(frozen=True)
+class Experiment:
+    """What is evaluated.
 
-    Writes ``metrics.tsv``, ``summary.tsv``, ``comparisons.tsv``, ``calibration.tsv`` and ``failures.tsv`` with their
-    data dictionaries, and ``panels.npz`` (see `gliofill.evaluation.panels.write_panels`). A session that cannot be
-    evaluated does not stop the others.
-
-    Parameters
+    Attributes
     ----------
-    out
-        Folder of the results.
+    task
+        Source and target.
     derivatives
         Output folders of the preprocessing.
-    task
-        What is evaluated.
     split
-        Who was learnt from, validated on and is tested in each fold; folds without models are left out.
+        Table of who was trained on, validated on and is tested in each fold; folds without models are left out.
     models
         Folder with ``fold-{number}/{label}/model.json``.
     participants
@@ -70,19 +53,41 @@ def evaluate(
         Columns by which the summary is divided.
     alias
         Column that tells which participants are one patient; empty for none.
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    threads
-        Methods scored at a time; networks take the threads that the environment gives PyTorch.
-    cache
-        Folder of scaled and cropped volumes; nothing is kept if None.
-    log
-        Receives lines of text.
+    """
+
+    task: Task
+    derivatives: Sequence[Path]
+    split: Path
+    models: Path
+    participants: Path | None = None
+    strata: Sequence[str] = ()
+    alias: str = ""
+
+    def patients(self, tested: Collection[str]) -> list[Patient]:
+        """Return the patients behind the tested participants."""
+        return group_patients(tested, self.participants, strata=self.strata, alias=self.alias)
+
+
+def evaluate(experiment: Experiment, out: Path, runtime: Runtime | None = None) -> dict[str, str]:
+    """Test every model of a task beside the baselines and write tables and panels.
+
+    Writes ``metrics.tsv``, ``summary.tsv``, ``comparisons.tsv``, ``calibration.tsv`` and ``failures.tsv`` with their
+    data dictionaries, and ``panels.npz`` (see `gliofill.evaluation.panels.write_panels`). A session that cannot be
+    evaluated does not stop the others.
+
+    Parameters
+    ----------
+    experiment
+        What is evaluated.
+    out
+        Folder of the results.
+    runtime
+        Device, threads, and so on.
 
     Returns
     -------
     dict
-        Why sessions failed, to be tested or learnt from by the baselines, by folder; empty if all went well.
+        Why sessions failed, to be tested or to fit the baselines on, by folder; empty if all went well.
 
     Raises
     ------
@@ -90,21 +95,20 @@ def evaluate(
         Before anything is written: if there is no model, the split does not fit, a model has seen someone that it would
         be tested on, a column is missing, or no session could be evaluated.
     """
-    found = find_models(models)
-    known = read_split(split)
+    runtime, task = runtime or Runtime(), experiment.task
+    found, known = find_models(experiment.models), read_split(experiment.split)
     folds = {number: known.fold(number) for number in found}
-    tested = {label for fold in folds.values() for label in fold.test}
-    patients = group_patients(tested, participants, strata=strata, alias=alias)
-    cases = [case for root in derivatives for case in find_cases(root, task)]
+    patients = experiment.patients({label for fold in folds.values() for label in fold.test})
+    cases = [case for root in experiment.derivatives for case in find_cases(root, task)]
     panel_method = _panel_method(found)
     findings = Findings()
     for number, folders in found.items():
         trained = load_tested(folders, task, folds[number].test)
-        fold = FoldEvaluation(task, number, trained, panel_method, device, threads, cache, log)
+        fold = FoldEvaluation(task, number, trained, panel_method, runtime)
         fold.run(folds[number], cases, findings)
     if not findings.scores:
         raise GliofillError(f"{out}: no session could be evaluated{_reasons(findings.failures)}")
-    _write(out, findings, patients, strata, panel_method)
+    _write(out, findings, patients, experiment.strata, panel_method)
     return dict(sorted(findings.failures.items()))
 
 

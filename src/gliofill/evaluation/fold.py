@@ -1,8 +1,7 @@
 """One fold: its models and baselines on the sessions of the patients that it tests."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
@@ -12,6 +11,7 @@ from gliofill.evaluation.reliability import Reliability, measure_reliability
 from gliofill.evaluation.scoring import Predicted, Score, method_order, score_session
 from gliofill.evaluation.trained_models import predict_session
 from gliofill.learning.models.folder import Model
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training.split import Fold
 from gliofill.learning.volumes.cache import load_cached
 from gliofill.learning.volumes.cases import Case, Volume
@@ -50,24 +50,15 @@ class FoldEvaluation:
         By label; at least one.
     panel_method
         Whose predictions are kept as pictures.
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    threads
-        Methods scored at a time.
-    cache
-        Folder of scaled and cropped volumes; nothing is kept if None.
-    log
-        Receives lines of text.
+    runtime
+        Its threads score methods side by side; networks take the threads that the environment gives PyTorch.
     """
 
     task: Task
     number: int
     models: Mapping[str, Model]
     panel_method: str
-    device: str
-    threads: int
-    cache: Path | None
-    log: Callable[[str], None]
+    runtime: Runtime
 
     def run(self, fold: Fold, cases: Sequence[Case], findings: Findings) -> None:
         """Fit the baselines on the fold's training sessions, evaluate those that it tests, and note what was found.
@@ -86,12 +77,12 @@ class FoldEvaluation:
         GliofillError
             If the baselines cannot be fitted.
         """
-        learnt = [case for case in cases if case.participant in fold.train]
+        training = [case for case in cases if case.participant in fold.train]
         tested = [case for case in cases if case.participant in fold.test]
-        self.log(f"{self._title}: {', '.join(self.models)} on {len(tested)} sessions")
+        self.runtime.log(f"{self._title}: {', '.join(self.models)} on {len(tested)} sessions")
         if missing := sorted(set(fold.test) - {case.participant for case in tested}):
-            self.log(f"{self._title}: no complete session, not tested: {', '.join(missing)}")
-        baselines = Baselines.fit(self._readable(learnt, findings))
+            self.runtime.log(f"{self._title}: no complete session, not tested: {', '.join(missing)}")
+        baselines = Baselines.fit(self._readable(training, findings))
         for volume in self._readable(tested, findings):
             try:
                 self._evaluate(volume, baselines, findings)
@@ -106,7 +97,7 @@ class FoldEvaluation:
         crop_minimum = next(iter(self.models.values())).training.crop_minimum
         for case in cases:
             try:
-                volume = load_cached(case, crop_minimum=crop_minimum, cache=self.cache)
+                volume = load_cached(case, crop_minimum=crop_minimum, cache=self.runtime.cache)
             except (GliofillError, OSError, ValueError) as error:
                 self._fail(case, error, findings)
             else:
@@ -114,15 +105,15 @@ class FoldEvaluation:
 
     def _fail(self, case: Case, error: Exception, findings: Findings) -> None:
         findings.failures[case.folder] = str(error)
-        self.log(f"{self._title}: {case.folder} failed: {error}")
+        self.runtime.log(f"{self._title}: {case.folder} failed: {error}")
 
     def _evaluate(self, volume: Volume, baselines: Baselines, findings: Findings) -> None:
         source = Source.read(volume.case.source, volume.case.brain)
         predictions = {method: Predicted(image) for method, image in baselines.predict(volume.source).items()}
         for label in method_order(self.models):
-            predictions[label] = predict_session(self.models[label], source, volume, device=self.device)
+            predictions[label] = predict_session(self.models[label], source, volume, device=self.runtime.device)
         task, fold = self.task.name, self.number
-        scores = score_session(volume, predictions, task=task, fold=fold, threads=self.threads)
+        scores = score_session(volume, predictions, task=task, fold=fold, threads=self.runtime.threads or 1)
         reliability = [
             each
             for label, model in self.models.items()
@@ -138,4 +129,6 @@ class FoldEvaluation:
         if self.panel_method in ssim:
             panel = Panel.of(volume, predictions[self.panel_method], ssim[self.panel_method])
             findings.panels.setdefault(volume.case.folder, panel)
-        self.log(f"{volume.case.folder}: SSIM " + ", ".join(f"{method} {value:.3f}" for method, value in ssim.items()))
+        self.runtime.log(
+            f"{volume.case.folder}: SSIM " + ", ".join(f"{method} {value:.3f}" for method, value in ssim.items())
+        )

@@ -92,7 +92,7 @@ def predict_session(model: Model, source: Source, volume: Volume, *, device: str
     GliofillError
         If the source cannot be translated, or a predicted value is not finite.
     """
-    synthesis = predict_volume(model, source.data, source.brain, device=select_device(device))
+    synthesis = predict_volume(model, source, device=select_device(device))
     return on_unit_scale(synthesis, model.output_scale, volume)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: distances beyond this are neither learnt nor told apart, millimetres
+#: distances beyond this are all the same, millimetres
 REACH_MM = 8.0
 
 # voxels of the input along an edge of a voxel of the network's finest level

@@ -120,8 +120,7 @@ def _synthesise(
     device = select_device(settings.device)
     synthesis = predict_volume(
         model,
-        image.data,
-        image.brain,
+        image,
         device=device,
         batch_size=settings.batch_size,
         flip_average=settings.flip_average,

@@ -1,6 +1,5 @@
 """From an acquired source volume to the synthetic volume of another contrast."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,14 +110,12 @@ def judge_source(model: Model, source: Source, acquired_mm: float | None = None)
 
 def predict_volume(
     model: Model,
-    source: NDArray[np.floating],
-    brain: NDArray[np.bool_],
+    source: Source,
     *,
     device: torch.device,
     batch_size: int = 8,
     flip_average: bool = True,
     precision: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
 ) -> Synthesis:
     """Synthesise the target contrast of a model.
 
@@ -127,12 +124,11 @@ def predict_volume(
     model
         From `gliofill.learning.models.folder.load_model`.
     source
-        Preprocessed source contrast on the template grid, shape (I, J, K).
-    brain
-        Brain mask, same shape. Every axial slice (third axis) with a brain voxel is translated.
+        Preprocessed source contrast on the template grid. Every axial slice (third axis) with a brain voxel is
+        translated.
     device
         From `select_device`.
-    batch_size, flip_average, precision, progress
+    batch_size, flip_average, precision
         See `gliofill.learning.networks.inference.predict_slices`.
 
     Raises
@@ -140,14 +136,14 @@ def predict_volume(
     GliofillError
         If the shapes differ, the brain is empty, or the source is not finite or constant inside it.
     """
-    brain = np.asarray(brain, dtype=bool)
-    if source.ndim != 3 or source.shape != brain.shape:
+    data, brain = source.data, source.brain
+    if data.ndim != 3 or data.shape != brain.shape:
         raise GliofillError(
-            f"the source has shape {source.shape} and the brain mask {brain.shape}; one 3-D grid is needed"
+            f"the source has shape {data.shape} and the brain mask {brain.shape}; one 3-D grid is needed"
         )
-    scale = Scale.of(source, brain)
+    scale = Scale.of(data, brain)
     crop = Crop.around(brain, model.training.crop_minimum)
-    unit = crop.cut(np.where(brain, scale.to_unit(source), 0))
+    unit = crop.cut(np.where(brain, scale.to_unit(data), 0))
     predicted = predict_slices(
         model.networks,
         unit,
@@ -155,7 +151,6 @@ def predict_volume(
         batch_size=batch_size,
         flip_average=flip_average,
         precision=precision,
-        progress=progress,
     )
     if not np.isfinite(predicted.mean).all():
         raise GliofillError(f"{model.model_id}: predicted values that are not finite; its weights are unusable")

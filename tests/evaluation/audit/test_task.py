@@ -246,7 +246,10 @@ def test_metrics_are_those_of_the_evaluation(
         score.method: score
         for score in score_session(
             volume,
-            {"input": Predicted(volume.source), "model": predict_session(loaded, source, volume, device="cpu")},
+            {
+                "input": Predicted(volume.source),
+                "model": predict_session(loaded, source, volume, device="cpu"),
+            },
             task=TASK.name,
             fold=1,
         )

@@ -14,8 +14,10 @@ from gliofill.learning.models.add_domain import add_domain
 from gliofill.learning.models.appearance import Appearance
 from gliofill.learning.models.domain import LEAST_PATIENTS, Domain, appearance_of, describe
 from gliofill.learning.models.folder import load_model
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training.loop import train
 from gliofill.learning.volumes.cases import find_cases, load_case
+from gliofill.learning.volumes.sessions import Sessions
 from gliofill.template import template_affine, template_brain, white_matter_map
 
 BRAIN = np.zeros((30, 36, 24), dtype=bool)
@@ -156,7 +158,7 @@ def test_training_notes_the_domain_and_it_can_be_noted_later(tmp_path: Path, tas
     for seed in range(LEAST_PATIENTS):
         write_session(root, f"sub-{seed:02d}", seed)
     cases = find_cases(root, task)
-    folder = train(recipe, cases, tmp_path / "model", task=task, device="cpu", log=lambda text: None)
+    folder = train(recipe, Sessions(task, cases), tmp_path / "model", Runtime(device="cpu", log=lambda text: None))
     model = load_model(folder)
     assert model.domain is not None and model.domain.patients == LEAST_PATIENTS
     assert (

@@ -81,6 +81,6 @@ def test_volume_without_usable_slices_is_told(cases: list[Case], recipe: Recipe)
 
 def test_a_lesion_loss_without_any_lesion_is_refused(cases: list[Case], recipe: Recipe) -> None:
     healthy = [load_case(cases[1])]
-    with pytest.raises(GliofillError, match="none of the 1 sessions to learn from has a lesion mask"):
+    with pytest.raises(GliofillError, match="none of the 1 sessions to train on has a lesion mask"):
         SliceSource(healthy, recipe, torch.device("cpu"))
     SliceSource(healthy, recipe.variant("nolesion"), torch.device("cpu"))

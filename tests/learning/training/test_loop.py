@@ -13,11 +13,13 @@ from gliofill.contrasts import TASKS, Task
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import sha256
 from gliofill.learning.models.folder import load_model
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training.batches import Batch, SliceSource
 from gliofill.learning.training.loop import learning_rate, step, train
 from gliofill.learning.training.state import TrainingState, state_name
 from gliofill.learning.volumes.cache import load_cached
 from gliofill.learning.volumes.cases import Case, load_case
+from gliofill.learning.volumes.sessions import Sessions
 
 pytestmark = pytest.mark.usefixtures("small_crop")
 
@@ -44,7 +46,7 @@ def interrupted(
     with monkeypatch.context() as patch:
         stop_at(patch, 4)
         with pytest.raises(SystemExit):
-            train(recipe, cases, folder, task=task, log=silent)
+            train(recipe, Sessions(task, cases), folder, Runtime(log=silent))
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
@@ -73,10 +75,10 @@ def test_one_batch_can_be_overfitted(recipe: Recipe, upsampling: str) -> None:
 def test_resumed_training_equals_an_uninterrupted_one(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(recipe, cases, tmp_path / "whole", task=task, log=silent)
+    whole = train(recipe, Sessions(task, cases), tmp_path / "whole", Runtime(log=silent))
     interrupted(monkeypatch, recipe, cases, tmp_path / "parts", task=task)
     assert not (tmp_path / "parts" / "model.json").exists()
-    parts = train(recipe, cases, tmp_path / "parts", task=task, log=silent)
+    parts = train(recipe, Sessions(task, cases), tmp_path / "parts", Runtime(log=silent))
     assert sha256(whole / "weights.safetensors") == sha256(parts / "weights.safetensors")
     assert (whole / "losses.csv").read_bytes() == (parts / "losses.csv").read_bytes()
     assert sorted(path.name for path in parts.iterdir()) == sorted(path.name for path in whole.iterdir())
@@ -88,7 +90,7 @@ def test_rows_after_the_saved_state_are_dropped_from_the_loss_table(
     interrupted(monkeypatch, recipe, cases, tmp_path, task=task)
     with (tmp_path / "losses.csv").open("a") as file:
         file.write("0,5,1,1,1,1,1\n0,6,1,1")  # as if killed later than the last save
-    train(recipe, cases, tmp_path, task=task, log=silent)
+    train(recipe, Sessions(task, cases), tmp_path, Runtime(log=silent))
     with (tmp_path / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["iteration"]) for row in rows] == list(range(1, 9))
@@ -109,7 +111,7 @@ def test_a_stop_request_finishes_the_iteration_and_saves(
     before = signal.getsignal(number)
     stop_at(monkeypatch, 3, number)
     with pytest.raises(SystemExit) as caught:
-        train(recipe, cases, tmp_path, task=task, log=lines.append)
+        train(recipe, Sessions(task, cases), tmp_path, Runtime(log=lines.append))
     assert caught.value.code == code
     assert lines[-1] == f"{tmp_path}: stopped by {number.name} after iteration 3; the state is saved"
     assert (tmp_path / state_name(0)).is_file()
@@ -122,28 +124,20 @@ def test_a_state_of_another_run_is_refused_with_what_changed(
     interrupted(monkeypatch, recipe, cases, tmp_path, task=task)
     other = dataclasses.replace(recipe, learning_rate=2e-3)
     with pytest.raises(GliofillError, match=r"training-state.*learning_rate was 0\.001 and is 0\.002"):
-        train(other, cases, tmp_path, task=task, log=silent)
+        train(other, Sessions(task, cases), tmp_path, Runtime(log=silent))
     with pytest.raises(GliofillError, match=r"session sub-02 is gone"):
-        train(recipe, cases[:1], tmp_path, task=task, log=silent)
+        train(recipe, Sessions(task, cases[:1]), tmp_path, Runtime(log=silent))
     with pytest.raises(GliofillError, match=r"task was T2w-to-FLAIR and is T1post-to-T1w"):
-        train(recipe, cases, tmp_path, task=TASKS[1], log=silent)
+        train(recipe, Sessions(TASKS[1], cases), tmp_path, Runtime(log=silent))
     changed = [dataclasses.replace(cases[0], source=cases[0].target), cases[1]]
     with pytest.raises(GliofillError, match=r"session sub-01/ses-pre was [0-9a-f]{8} and is [0-9a-f]{8}"):
-        train(recipe, changed, tmp_path, task=task, log=silent)
-
-
-def test_without_resume_a_saved_state_is_ignored(
-    recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted(monkeypatch, dataclasses.replace(recipe, seed=3), cases, tmp_path, task=task)
-    train(recipe, cases, tmp_path, task=task, resume=False, log=silent)
-    assert len((tmp_path / "losses.csv").read_text().splitlines()) == 1 + 8
+        train(recipe, Sessions(task, changed), tmp_path, Runtime(log=silent))
 
 
 def test_a_damaged_state_is_told(recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task) -> None:
     (tmp_path / state_name(0)).write_bytes(b"not tensors")
     with pytest.raises(GliofillError, match=r"training-state-0\.safetensors: cannot be read .* delete it"):
-        train(recipe, cases, tmp_path, task=task, log=silent)
+        train(recipe, Sessions(task, cases), tmp_path, Runtime(log=silent))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(
@@ -156,7 +150,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         lambda self, k: dataclasses.replace(draw(self, k), target=draw(self, k).target * (torch.inf if k == 2 else 1)),
     )
     with pytest.raises(GliofillError, match=r"the discriminator loss is nan at iteration 3"):
-        train(recipe, cases, tmp_path, task=task, log=silent)
+        train(recipe, Sessions(task, cases), tmp_path, Runtime(log=silent))
 
 
 def test_learning_rate_falls_linearly_at_the_end(recipe: Recipe) -> None:
@@ -166,8 +160,10 @@ def test_learning_rate_falls_linearly_at_the_end(recipe: Recipe) -> None:
 
 
 def test_the_moving_average_is_what_is_saved(recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task) -> None:
-    averaged = load_model(train(recipe, cases, tmp_path / "a", task=task, log=silent))
-    last = load_model(train(dataclasses.replace(recipe, ema_decay=0.0), cases, tmp_path / "b", task=task, log=silent))
+    averaged = load_model(train(recipe, Sessions(task, cases), tmp_path / "a", Runtime(log=silent)))
+    last = load_model(
+        train(dataclasses.replace(recipe, ema_decay=0.0), Sessions(task, cases), tmp_path / "b", Runtime(log=silent))
+    )
     assert averaged.sha256 != last.sha256
 
 
@@ -183,9 +179,8 @@ def test_initial_weights_depend_on_the_seed_alone(recipe: Recipe) -> None:
 def test_bfloat16_learns_like_float32(recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task) -> None:
     losses = {}
     for precision in ("fp32", "bf16"):
-        folder = train(
-            dataclasses.replace(recipe, precision=precision), cases, tmp_path / precision, task=task, log=silent
-        )
+        own = dataclasses.replace(recipe, precision=precision)
+        folder = train(own, Sessions(task, cases), tmp_path / precision, Runtime(log=silent))
         losses[precision] = pd.read_csv(folder / "losses.csv")["l1"].to_numpy()
     # two adversaries soon part ways, in their own losses at once; what they paint stays alike for some steps
     np.testing.assert_allclose(losses["bf16"], losses["fp32"], rtol=0.05)
@@ -198,7 +193,7 @@ def test_validation_scores_stand_in_metadata_and_card(
     lines: list[str] = []
     healthy, lesioned = cases[1:], cases[:1]
     recipe = recipe.variant("nolesion")
-    folder = train(recipe, healthy, tmp_path, task=task, validation_cases=lesioned, log=lines.append)
+    folder = train(recipe, Sessions(task, healthy, lesioned), tmp_path, Runtime(log=lines.append))
     rows = load_model(folder).metadata["validation"]
     assert [row["method"] for row in rows] == ["model", "copy of the input", "linear mapping", "all zeros"]
     assert {row["session"] for row in rows} == {"sub-01/ses-pre"}
@@ -210,7 +205,7 @@ def test_validation_scores_stand_in_metadata_and_card(
 
 def test_training_without_sessions_is_refused(recipe: Recipe, tmp_path: Path, task: Task) -> None:
     with pytest.raises(GliofillError, match="no sessions were given to train T2w-to-FLAIR on"):
-        train(recipe, [], tmp_path, task=task)
+        train(recipe, Sessions(task, []), tmp_path)
 
 
 def test_the_state_is_saved_at_intervals(
@@ -218,7 +213,7 @@ def test_the_state_is_saved_at_intervals(
 ) -> None:
     saved: list[int] = []
     monkeypatch.setattr(TrainingState, "save", lambda self, path, identity: saved.append(self.iteration))
-    train(recipe, cases, tmp_path, task=task, checkpoint_every=3, log=silent)
+    train(recipe, Sessions(task, cases), tmp_path, Runtime(checkpoint_every=3, log=silent))
     assert saved == [3, 6]
 
 
@@ -226,7 +221,7 @@ def test_a_line_is_logged_where_there_is_no_terminal(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
     lines: list[str] = []
-    train(recipe, cases, tmp_path, task=task, device="cpu", log=lines.append)
+    train(recipe, Sessions(task, cases), tmp_path, Runtime(device="cpu", log=lines.append))
     assert lines[0] == "T2w-to-FLAIR: 2 sessions of 32x48 pixels on cpu"
     assert lines[1].startswith("T2w-to-FLAIR: 8 of 8  discriminator ")
     assert "iterations/s" in lines[1]
@@ -237,7 +232,7 @@ def test_progress_tells_the_last_score_on_held_out_sessions(
 ) -> None:
     lines: list[str] = []
     recipe = dataclasses.replace(recipe, validate_every=4)
-    train(recipe, cases[:1], tmp_path, task=task, validation_cases=cases[1:], log=lines.append)
+    train(recipe, Sessions(task, cases[:1], cases[1:]), tmp_path, Runtime(log=lines.append))
     (last,) = (line for line in lines if line.startswith("T2w-to-FLAIR: 8 of 8"))
     (row,) = (row for row in csv.DictReader((tmp_path / "scores.csv").open()) if row["iteration"] == "8")
     assert f"held-out ssim {float(row['ssim']):.3f}" in last
@@ -246,7 +241,7 @@ def test_progress_tells_the_last_score_on_held_out_sessions(
 def test_models_of_equal_runs_are_equal_byte_for_byte(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
-    first, second = (train(recipe, cases, tmp_path / name, task=task, log=silent) for name in "ab")
+    first, second = (train(recipe, Sessions(task, cases), tmp_path / name, Runtime(log=silent)) for name in "ab")
     names = sorted(path.name for path in first.iterdir() if path.is_file())
     assert names == ["MODEL_CARD.md", "losses.csv", "model.json", "scores.csv", "weights.safetensors"]
     for name in names:
@@ -257,7 +252,7 @@ def test_an_ensemble_is_trained_from_different_seeds_and_calibrated(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
     recipe = dataclasses.replace(recipe, ensemble=2, iterations=4)
-    model = load_model(train(recipe, cases[:1], tmp_path, task=task, validation_cases=cases[1:], log=silent))
+    model = load_model(train(recipe, Sessions(task, cases[:1], cases[1:]), tmp_path, Runtime(log=silent)))
     first, second = (network.output.weight for network in model.networks)
     assert not torch.equal(first, second)
     assert model.calibration is not None
@@ -270,8 +265,8 @@ def test_a_stopped_ensemble_keeps_its_finished_networks(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = dataclasses.replace(recipe, ensemble=2, validate_every=4)
-    kept = {"validation_cases": cases[1:], "task": task, "log": silent}
-    whole = train(recipe, cases[:1], tmp_path / "whole", **kept)
+    sessions, quiet = Sessions(task, cases[:1], cases[1:]), Runtime(log=silent)
+    whole = train(recipe, sessions, tmp_path / "whole", quiet)
     draws: list[int] = []
     draw = SliceSource.draw
 
@@ -284,8 +279,8 @@ def test_a_stopped_ensemble_keeps_its_finished_networks(
     with monkeypatch.context() as patch:
         patch.setattr(SliceSource, "draw", stop_in_the_second)
         with pytest.raises(SystemExit):
-            train(recipe, cases[:1], tmp_path / "parts", **kept)
-        parts = train(recipe, cases[:1], tmp_path / "parts", **kept)
+            train(recipe, sessions, tmp_path / "parts", quiet)
+        parts = train(recipe, sessions, tmp_path / "parts", quiet)
     assert len(draws) == 16
     for name in ("weights.safetensors", "losses.csv", "scores.csv", "model.json"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
@@ -294,18 +289,8 @@ def test_a_stopped_ensemble_keeps_its_finished_networks(
 def test_scores_and_pictures_come_at_the_intervals_of_the_recipe(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
-    seen: list[int] = []
     recipe = dataclasses.replace(recipe, validate_every=3)
-    train(
-        recipe,
-        cases[:1],
-        tmp_path,
-        task=task,
-        validation_cases=cases[1:],
-        log=silent,
-        on_validation=lambda iteration, scores: seen.append(iteration),
-    )
-    assert seen == [3, 6]
+    train(recipe, Sessions(task, cases[:1], cases[1:]), tmp_path, Runtime(log=silent))
     assert sorted(path.name for path in (tmp_path / "validation").iterdir()) == [
         "network-0_iteration-000003.png",
         "network-0_iteration-000006.png",
@@ -331,7 +316,7 @@ def test_every_setting_trains_a_model_that_loads(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, changes: dict[str, float]
 ) -> None:
     recipe = dataclasses.replace(recipe, iterations=2, **changes)
-    model = load_model(train(recipe, cases, tmp_path, task=task, validation_cases=cases[:1], log=silent))
+    model = load_model(train(recipe, Sessions(task, cases, cases[:1]), tmp_path, Runtime(log=silent)))
     assert model.networks[0].context == recipe.context_slices
     assert model.networks[0].residual == recipe.residual
 
@@ -339,7 +324,7 @@ def test_every_setting_trains_a_model_that_loads(
 def test_without_adversarial_weight_the_discriminator_is_not_taught(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task
 ) -> None:
-    train(dataclasses.replace(recipe, adversarial_weight=0.0), cases, tmp_path, task=task, log=silent)
+    train(dataclasses.replace(recipe, adversarial_weight=0.0), Sessions(task, cases), tmp_path, Runtime(log=silent))
     with (tmp_path / "losses.csv").open() as file:
         assert {(row["discriminator"], row["adversarial"]) for row in csv.DictReader(file)} == {("0", "0")}
 

@@ -13,8 +13,10 @@ import yaml
 from optuna.trial import TrialState
 
 from gliofill.config.recipe import Recipe, load_recipe
+from gliofill.config.settings import TuneSettings
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training import loop
 from gliofill.learning.training.batches import Batch, SliceSource
 from gliofill.learning.tuning import worker
@@ -23,6 +25,7 @@ from gliofill.learning.tuning.selection import COLUMNS, Training, best_trials, r
 from gliofill.learning.tuning.shared_study import SharedStudy
 from gliofill.learning.tuning.worker import tune
 from gliofill.learning.volumes.cases import Case
+from gliofill.learning.volumes.sessions import Sessions
 
 pytestmark = pytest.mark.usefixtures("small_crop")
 
@@ -33,8 +36,11 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from gliofill.contrasts import TASKS
+from gliofill.config.settings import TuneSettings
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.tuning import worker
 from gliofill.learning.volumes import cases as cases_module
+from gliofill.learning.volumes.sessions import Sessions
 from gliofill.learning.training.batches import SliceSource
 from gliofill.config.recipe import Recipe
 from gliofill.learning.tuning.search_space import Range
@@ -46,8 +52,8 @@ sessions, folder, recipe, ranges = Path(sys.argv[1]), Path(sys.argv[2]), eval(sy
 cases = cases_module.find_cases(sessions, TASKS[0])
 worker.tune(
     Recipe(**recipe), {name: Range(*bounds) for name, bounds in ranges.items()}, folder,
-    task=TASKS[0], learn=cases, validation=cases, trials=3, repeats=2, top=2, device="cpu", threads=1,
-    log=lambda line: print(line, flush=True),
+    Sessions(TASKS[0], cases, cases), TuneSettings(trials=3, repeats=2, top=2),
+    Runtime("cpu", 1, log=lambda line: print(line, flush=True)),
 )
 """
 
@@ -66,9 +72,11 @@ def work(cases: list[Case], tmp_path: Path, task: Task) -> Callable[..., Path]:
     """Give a function that is a worker until the study is over."""
 
     def work(recipe: Recipe, **settings: Any) -> Path:
-        chosen = {"trials": 3, "repeats": 2, "top": 2, "learn": cases, "validation": cases, "log": silent, **settings}
+        chosen = {"trials": 3, "repeats": 2, "top": 2, "training": cases, "held_out": cases, "log": silent, **settings}
         ranges, folder = chosen.pop("ranges", RANGES), chosen.pop("folder", tmp_path)
-        return tune(recipe, ranges, folder, task=task, device="cpu", **chosen)
+        sessions = Sessions(task, chosen.pop("training"), chosen.pop("held_out"))
+        size = TuneSettings(**{name: chosen.pop(name) for name in ("trials", "repeats", "top")})
+        return tune(recipe, ranges, folder, sessions, size, Runtime(device="cpu", **chosen))
 
     return work
 
@@ -262,8 +270,8 @@ def test_a_killed_worker_loses_no_trial(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"validation": []}, r"no session was given to score on while tuning T2w-to-FLAIR; split anew"),
-        ({"learn": []}, r"no session was given to learn from while tuning T2w-to-FLAIR; split anew"),
+        ({"held_out": []}, r"no session was given to score on while tuning T2w-to-FLAIR; split anew"),
+        ({"training": []}, r"no session was given to train on while tuning T2w-to-FLAIR; split anew"),
         ({"trials": 0}, r"trials: 0 is too few to tune T2w-to-FLAIR; at least 1 is needed"),
         ({"ranges": {"batch_samples": Range(3, 4)}}, r"recipe tiny: batch_samples is 2, outside the range \[3, 4\]"),
     ],

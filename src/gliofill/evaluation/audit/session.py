@@ -94,8 +94,7 @@ def hide_and_impute(source: Source, model: Model, settings: ImputeSettings) -> S
     """Return what `gliofill.synthesis.gap.fill` would write for this source."""
     return predict_volume(
         model,
-        source.data,
-        source.brain,
+        source,
         device=select_device(settings.device),
         batch_size=settings.batch_size,
         flip_average=settings.flip_average,

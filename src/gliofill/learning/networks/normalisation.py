@@ -10,7 +10,7 @@ EPSILON = 1e-5
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalisation without learnt parameters, `(B, C, H, W)` to the same.
+    """Instance normalisation without trained parameters, `(B, C, H, W)` to the same.
 
     The same numbers as ``nn.InstanceNorm2d``, several times faster on CPU in channels-last order; elsewhere it is that.
     """

@@ -80,7 +80,7 @@ class SliceSource:
                 raise GliofillError(f"{volume.case.brain}: no slice has enough brain to train on")
         if recipe.lesion_weight and not any(slices.size for slices in self.with_lesion):
             raise GliofillError(
-                f"lesion_weight is {recipe.lesion_weight:g}, but none of the {len(volumes)} sessions to learn from has "
+                f"lesion_weight is {recipe.lesion_weight:g}, but none of the {len(volumes)} sessions to train on has "
                 "a lesion mask; give preprocessing the masks, or train the variant nolesion"
             )
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ from gliofill.files.atomic import read_json
 from gliofill.learning.models.domain import describe
 from gliofill.learning.models.folder import METADATA, TrainingData, load_model, save_model, write_metadata
 from gliofill.learning.networks.generator import Generator
-from gliofill.learning.networks.inference import autocast, predict_slices, reproducible, select_device
+from gliofill.learning.networks.inference import autocast, predict_slices, reproducible
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training.batches import Batch, SliceSource
 from gliofill.learning.training.logs import LOSS_TERMS, Record
 from gliofill.learning.training.losses import (
@@ -29,8 +31,8 @@ from gliofill.learning.training.losses import (
 )
 from gliofill.learning.training.state import TrainingState, identity, state_name
 from gliofill.learning.training.validation import evaluate_volumes, mean_scores, watch_scores
-from gliofill.learning.volumes.cache import load_groups
-from gliofill.learning.volumes.cases import Case, Volume
+from gliofill.learning.volumes.cases import Volume
+from gliofill.learning.volumes.sessions import Sessions
 from gliofill.run.progress import show_progress, stop_requests
 
 
@@ -114,7 +116,7 @@ class Run:
     folder
         Where the model, its logs and, until the end, the training state are written.
     volumes, held_out
-        To learn from, and to score on.
+        To train on, and to score on.
     device
         Where to compute.
     checkpoint_every
@@ -132,24 +134,17 @@ class Run:
     device: torch.device
     checkpoint_every: int
     log: Callable[[str], None]
-    on_validation: Callable[[int, Mapping[str, float]], None] | None
+    on_validation: Callable[[int, Mapping[str, float]], None] | None = None
+
+    @classmethod
+    def start(cls, sessions: Sessions, folder: Path, runtime: Runtime) -> Self:
+        """Take the device and load the sessions."""
+        device = runtime.take_device()
+        training, held_out = sessions.load(runtime.cache)
+        return cls(folder, sessions.task, training, held_out, device, runtime.checkpoint_every, runtime.log)
 
 
-def train(
-    recipe: Recipe,
-    cases: Sequence[Case],
-    model_dir: Path,
-    *,
-    task: Task,
-    validation_cases: Sequence[Case] = (),
-    device: str = "auto",
-    threads: int | None = None,
-    resume: bool = True,
-    checkpoint_every: int = 250,
-    cache: Path | None = None,
-    log: Callable[[str], None] = print,
-    on_validation: Callable[[int, Mapping[str, float]], None] | None = None,
-) -> Path:
+def train(recipe: Recipe, sessions: Sessions, model_dir: Path, runtime: Runtime | None = None) -> Path:
     """Train a model, from the start or from where an earlier run was stopped.
 
     SIGTERM and Ctrl-C end the run after the current iteration, with its state saved.
@@ -158,29 +153,12 @@ def train(
     ----------
     recipe
         All settings.
-    cases
-        Sessions to learn from.
+    sessions
+        The held-out ones are scored at the recipe's intervals and at the end; they calibrate the uncertainty.
     model_dir
         Where the model, ``losses.csv`` and, until the end, the training state are written.
-    task
-        What the cases are of.
-    validation_cases
-        Held-out sessions, scored at the recipe's intervals and at the end; they calibrate the uncertainty.
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    threads
-        Of PyTorch on the CPU; unchanged if None.
-    resume
-        Whether to continue from a saved state.
-    checkpoint_every
-        Iterations between two saves of the state.
-    cache
-        Folder that keeps the scaled and cropped volumes for the next run; they are not kept if None.
-    log
-        Receives lines of text.
-    on_validation
-        Receives the iteration and the scores (``ssim``, ``ssim_lesion``) at the recipe's intervals; what it raises ends
-        the run.
+    runtime
+        Device, threads, and so on.
 
     Returns
     -------
@@ -195,24 +173,18 @@ def train(
     SystemExit
         With code 128 plus the signal's number, after a stop was asked for.
     """
-    if not cases:
+    task, runtime = sessions.task, runtime or Runtime()
+    if not sessions.training:
         raise GliofillError(f"{model_dir}: no sessions were given to train {task.name} on")
-    if threads is not None:
-        torch.set_num_threads(threads)
-    used_device = select_device(device)
-    volumes, held_out = load_groups(cases, validation_cases, cache=cache)
-    height, width = volumes[0].crop.shape[:2]
-    log(f"{task.name}: {len(volumes)} sessions of {height}x{width} pixels on {used_device}")
-    run = Run(model_dir, task, volumes, held_out, used_device, checkpoint_every, log, on_validation)
-    if not resume:
-        clear(model_dir)
+    run = Run.start(sessions, model_dir, runtime)
+    height, width = run.volumes[0].crop.shape[:2]
+    run.log(f"{task.name}: {len(run.volumes)} sessions of {height}x{width} pixels on {run.device}")
     seeds = range(recipe.seed, recipe.seed + recipe.ensemble)
     members = [train_network(run, dataclasses.replace(recipe, seed=seed), number) for number, seed in enumerate(seeds)]
-    save_model(
-        model_dir, members, task=task, recipe=recipe, training=TrainingData.of(volumes), domain=describe(volumes)
-    )
-    if held_out:
-        validate(model_dir, held_out, device=used_device, precision=recipe.precision, log=log)
+    training, domain = TrainingData.of(run.volumes), describe(run.volumes)
+    save_model(model_dir, members, task=task, recipe=recipe, training=training, domain=domain)
+    if run.held_out:
+        validate(model_dir, run.held_out, device=run.device, precision=recipe.precision, log=run.log)
     clear(model_dir)
     return model_dir
 

@@ -1,4 +1,4 @@
-"""Split: which patients are learnt from, validated on and tested on; never sessions or slices of one patient apart."""
+"""Split: which patients are trained on, validated on and tested on; never sessions or slices of one patient apart."""
 
 import csv
 import re
@@ -20,7 +20,7 @@ _FOLD = re.compile("[0-9]{1,6}")
 COLUMNS = {
     "participant_id": "Participant",
     "fold": "Number of the fold, from 1; every fold is an experiment of its own",
-    "set": "train: learnt from; validation: chooses settings and calibrates; test: seen once, for the tables",
+    "set": "train: trained on; validation: chooses settings and calibrates; test: seen once, for the tables",
     "patient": "One name for all participants that are the same person",
 }
 
@@ -88,7 +88,7 @@ def make_split(patients: Sequence[Patient], settings: SplitSettings) -> list[Fol
     count = len(ordered) if settings.scheme == "leave-one-out" else settings.folds
     if count < 3 or count > len(ordered):
         raise GliofillError(
-            f"split: {len(ordered)} patients cannot make {count} folds; every fold needs patients to learn from, "
+            f"split: {len(ordered)} patients cannot make {count} folds; every fold needs patients to train on, "
             "to validate on and to test on: from 3 folds to as many as there are patients"
         )
     # neighbours in the order are alike, so every count-th makes a group like the cohort

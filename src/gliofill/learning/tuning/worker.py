@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,16 @@ import optuna
 import torch
 
 from gliofill.config.recipe import Recipe
-from gliofill.contrasts import Task
+from gliofill.config.settings import TuneSettings
 from gliofill.errors import GliofillError, TrainingDivergedError
-from gliofill.learning.networks.inference import select_device
+from gliofill.learning.runtime import Runtime
 from gliofill.learning.training.loop import Run, clear, train_network
 from gliofill.learning.training.state import identity
 from gliofill.learning.tuning.proposal import distribution, propose
 from gliofill.learning.tuning.search_space import Range, own_settings
 from gliofill.learning.tuning.selection import Training, best_trials, rank_finalists, write_best, write_trials
 from gliofill.learning.tuning.shared_study import Claim, SharedStudy
-from gliofill.learning.volumes.cache import load_groups
-from gliofill.learning.volumes.cases import Case
+from gliofill.learning.volumes.sessions import Sessions
 
 #: between two looks of a worker that has nothing to do while others still train
 POLL_SECONDS = 5.0
@@ -34,18 +33,9 @@ def tune(
     recipe: Recipe,
     ranges: Mapping[str, Range],
     folder: Path,
-    *,
-    task: Task,
-    learn: Sequence[Case],
-    validation: Sequence[Case],
-    trials: int,
-    repeats: int = 3,
-    top: int = 3,
-    device: str = "auto",
-    threads: int | None = None,
-    cache: Path | None = None,
-    checkpoint_every: int = 250,
-    log: Callable[[str], None] = print,
+    sessions: Sessions,
+    settings: TuneSettings,
+    runtime: Runtime | None = None,
 ) -> Path:
     """Work on a study until it is over; any number of processes may do so at once, and begin or end at any time.
 
@@ -64,18 +54,13 @@ def tune(
         What is tuned, from `gliofill.learning.tuning.search_space.load_search`.
     folder
         Of the study, on a disk that all workers see.
-    task
-        What the cases are of.
-    learn, validation
-        Sessions to learn from, and held-out ones to score on.
-    trials
-        Settings to try, pruned and failed ones included.
-    repeats
-        Seeds that the best settings are trained with, that of their trial included.
-    top
-        How many settings are repeated.
-    device, threads, cache, checkpoint_every, log
-        As for `gliofill.learning.training.loop.train`.
+    sessions
+        To train on, and held-out ones to score on.
+    settings
+        How many settings are tried, pruned and failed ones included; how many of the best are repeated, and with how
+        many seeds, that of their trial included.
+    runtime
+        Device, threads, and so on.
 
     Returns
     -------
@@ -91,31 +76,30 @@ def tune(
         After a stop was asked for; the trial is left to other workers, who continue from its saved state.
     """
     own = own_settings(recipe, ranges)
-    _check(folder, task, learn, validation, counts={"trials": trials, "repeats": repeats, "top": top})
-    if threads is not None:
-        torch.set_num_threads(threads)
-    volumes, held_out = load_groups(learn, validation, cache=cache)
-    run = Run(folder, task, volumes, held_out, select_device(device), checkpoint_every, log, None)
+    _check(folder, sessions, settings)
+    run = Run.start(sessions, folder, runtime or Runtime())
     every = min(recipe.validate_every or recipe.iterations, recipe.iterations)
     single = dataclasses.replace(recipe, ensemble=1, validate_every=every)
-    search = _search(run, single, ranges, own, trials=trials)
-    finalists = best_trials(search, top, folder=folder)
-    repeated = _repeat(run, single, ranges, finalists, name=f"{task.name}_best-{top}-of-{trials}", repeats=repeats)
+    search = _search(run, single, ranges, own, trials=settings.trials)
+    finalists = best_trials(search, settings.top, folder=folder)
+    name = f"{run.task.name}_best-{settings.top}-of-{settings.trials}"
+    repeated = _repeat(run, single, ranges, finalists, name=name, repeats=settings.repeats)
     write_trials(folder, [*search, *repeated])
     ranked = rank_finalists(finalists, repeated)
-    log(f"{task.name}: best is {ranked[0]}")
-    return write_best(folder, recipe, task, search=search, ranked=ranked, sessions=len(validation))
+    run.log(f"{run.task.name}: best is {ranked[0]}")
+    return write_best(folder, recipe, run.task, search=search, ranked=ranked, sessions=len(run.held_out))
 
 
-def _check(
-    folder: Path, task: Task, learn: Sequence[Case], validation: Sequence[Case], *, counts: Mapping[str, int]
-) -> None:
+def _check(folder: Path, sessions: Sessions, settings: TuneSettings) -> None:
+    counts = {"trials": settings.trials, "repeats": settings.repeats, "top": settings.top}
     for name, count in counts.items():
         if count < 1:
-            raise GliofillError(f"{name}: {count} is too few to tune {task.name}; at least 1 is needed")
-    for purpose, cases in (("learn from", learn), ("score on", validation)):
+            raise GliofillError(f"{name}: {count} is too few to tune {sessions.task.name}; at least 1 is needed")
+    for purpose, cases in (("train on", sessions.training), ("score on", sessions.held_out)):
         if not cases:
-            raise GliofillError(f"{folder}: no session was given to {purpose} while tuning {task.name}; split anew")
+            raise GliofillError(
+                f"{folder}: no session was given to {purpose} while tuning {sessions.task.name}; split anew"
+            )
 
 
 def _search(
@@ -168,7 +152,7 @@ def _plan(run: Run, recipe: Recipe, ranges: Mapping[str, Range]) -> dict[str, An
 
 
 def _work(study: SharedStudy, total: int, run: Run, recipe: Recipe, *, jobs: Sequence[tuple[int, int]]) -> None:
-    """Take trials until all have ended; `jobs` tells for each which settings it trains, and the how manieth time."""
+    """Take trials until all have ended; `jobs` tells for each which settings it trains, and with which repeat."""
     is_waiting = False
     while not study.is_over(total):
         claim = study.claim(total)

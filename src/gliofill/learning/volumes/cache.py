@@ -1,29 +1,16 @@
-"""A folder that keeps training volumes as they are learnt from, so that the next run need not make them again."""
+"""A folder that keeps scaled and cropped volumes, so that the next run need not make them again."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gliofill.files.atomic import whole_file
-from gliofill.learning.volumes.cases import Case, Volume, common_crop, load_case
+from gliofill.learning.volumes.cases import Case, Volume, load_case
 from gliofill.learning.volumes.framing import PERCENTILES, Crop, Scale
 
 #: of the format of the files
 STORE_VERSION = 2
-
-
-def load_groups(*groups: Sequence[Case], cache: Path | None) -> tuple[list[Volume], ...]:
-    """Return groups of sessions, scaled and cropped alike; the first one, to learn from, says how large the crop is.
-
-    Raises
-    ------
-    GliofillError
-        As `load_cached`.
-    """
-    crop_minimum = common_crop(groups[0])
-    return tuple([load_cached(case, crop_minimum=crop_minimum, cache=cache) for case in group] for group in groups)
 
 
 def load_cached(case: Case, *, crop_minimum: tuple[int, int], cache: Path | None) -> Volume:
@@ -83,7 +70,7 @@ def _keep(volume: Volume, path: Path) -> None:
 
 def _kept(case: Case, path: Path) -> Volume:
     # only the slices that are drawn are read, and the system may drop them again: cohorts larger than memory can be
-    # learnt from. Copy on write, for torch warns of arrays that cannot be written
+    # trained on. Copy on write, for torch warns of arrays that cannot be written
     source, target = np.load(path.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
     with np.load(path, allow_pickle=False) as arrays:
         brain, lesion = (

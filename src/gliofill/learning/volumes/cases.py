@@ -90,7 +90,7 @@ def find_cases(root: Path, task: Task, *, participants: Collection[str] | None =
     root
         Output folder of the preprocessing.
     task
-        What is to be learnt.
+        Source and target.
     participants
         Labels to choose from, with or without ``sub-``; all if None.
 
@@ -134,27 +134,27 @@ def find_cases(root: Path, task: Task, *, participants: Collection[str] | None =
 def find_split_cases(
     roots: Sequence[Path], task: Task, *, participants: Collection[str] = (), validation: Collection[str] = ()
 ) -> tuple[list[Case], list[Case]]:
-    """Find the sessions to learn from and the held-out ones, in one or more output folders.
+    """Find the sessions to train on and the held-out ones, in one or more output folders.
 
     Parameters
     ----------
     roots
         Output folders of the preprocessing.
     task
-        What is to be learnt.
+        Source and target.
     participants
-        Labels to learn from; all but the held-out ones if empty.
+        Labels to train on; all but the held-out ones if empty.
     validation
         Labels that are held out.
 
     Raises
     ------
     GliofillError
-        If a participant is on both sides, a named one has no such session, or none is left to learn from.
+        If a participant is on both sides, a named one has no such session, or none is left to train on.
     """
     named, held_out = ({label.removeprefix("sub-") for label in labels} for labels in (participants, validation))
     if named & held_out:
-        raise GliofillError(f"participants {', '.join(sorted(named & held_out))} are both to learn from and held out")
+        raise GliofillError(f"participants {', '.join(sorted(named & held_out))} are both to train on and held out")
     cases = [case for root in roots for case in find_cases(root, task)]
     found = {case.participant for case in cases}
     for label in sorted((named | held_out) - found):
@@ -162,14 +162,14 @@ def find_split_cases(
             f"{', '.join(map(str, roots))}: participant {label} has no session with a preprocessed {task.source}, "
             f"a preprocessed {task.target} and a brain mask"
         )
-    learn = [case for case in cases if case.participant in (named or found - held_out)]
-    if not learn:
-        raise GliofillError(f"{', '.join(map(str, roots))}: every participant is held out, none is left to learn from")
-    return learn, [case for case in cases if case.participant in held_out]
+    training = [case for case in cases if case.participant in (named or found - held_out)]
+    if not training:
+        raise GliofillError(f"{', '.join(map(str, roots))}: every participant is held out, none is left to train on")
+    return training, [case for case in cases if case.participant in held_out]
 
 
 def find_fold_cases(
-    roots: Sequence[Path], task: Task, learn: Collection[str], held_out: Collection[str]
+    roots: Sequence[Path], task: Task, training: Collection[str], held_out: Collection[str]
 ) -> tuple[list[Case], list[Case]]:
     """Find the sessions of two sets of a split, in one or more output folders.
 
@@ -181,8 +181,8 @@ def find_fold_cases(
         If a set has no session at all.
     """
     cases = [case for root in roots for case in find_cases(root, task)]
-    found = tuple([case for case in cases if case.participant in labels] for labels in (learn, held_out))
-    for name, group, labels in zip(("to learn from", "to validate on"), found, (learn, held_out), strict=True):
+    found = tuple([case for case in cases if case.participant in labels] for labels in (training, held_out))
+    for name, group, labels in zip(("to train on", "to validate on"), found, (training, held_out), strict=True):
         if not group:
             raise GliofillError(
                 f"{', '.join(map(str, roots))}: none of the {len(labels)} participants {name} has a session with a "

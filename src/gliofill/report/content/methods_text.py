@@ -10,7 +10,7 @@ from gliofill.report.content.references import REFERENCES, Reference
 
 #: how brain masks came about, by the method that the records name
 MASKS = {
-    "network": "were made by a convolutional network that had learnt from generated heads alone {billot} {hoopes}",
+    "network": "were made by a convolutional network that had trained on generated heads alone {billot} {hoopes}",
     "template": "were carried over from a head template by registration",
     "synthstrip": "were made with SynthStrip {hoopes}",
     "hd-bet": "were made with HD-BET {isensee}",

@@ -12,14 +12,14 @@ from gliofill.simulation.heads.random import Draw, normalise, within
 
 @dataclass(frozen=True)
 class Example:
-    """One image to learn from.
+    """One image to train on.
 
     Attributes
     ----------
     image
         Shape (I, J, K), as `normalise` scales it.
     measured
-        Shape (I, J, K), bool: the field of view; elsewhere nothing can be learnt.
+        Shape (I, J, K), bool: the field of view; elsewhere there is no loss.
     """
 
     image: Tensor
