@@ -42,12 +42,16 @@ def _file_states(bids_dir: Path) -> Iterator[str]:
         tops = list(entries)
     for entry in tops:
         if entry.is_dir() and entry.name.startswith("sub-"):
-            for folder, _, names in os.walk(entry.path):
-                yield from (
-                    _file_state(f"{folder}/{name}") for name in names if "anat" in folder or name.endswith(".json")
-                )
+            yield from _participant_states(entry.path)
         elif entry.name.endswith(".json"):
             yield _file_state(entry.path)
+
+
+def _participant_states(top: str) -> Iterator[str]:
+    for folder, _, names in os.walk(top):
+        # below the participant: the dataset itself may lie in a folder of any name
+        is_anat = "anat" in Path(folder).relative_to(top).parts
+        yield from (_file_state(f"{folder}/{name}") for name in names if is_anat or name.endswith(".json"))
 
 
 def _file_state(path: str) -> str:
