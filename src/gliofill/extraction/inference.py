@@ -17,8 +17,6 @@ from gliofill.simulation.heads.head import SPACING_MM
 from gliofill.simulation.heads.random import normalise
 from gliofill.simulation.heads.stream import SHAPE
 
-#: the brain is cut out with this much around its centre on a second look: what the network was trained on
-FIELD_MM = tuple(SPACING_MM * n for n in SHAPE)
 #: a mask goes this far beyond the tissue, as those of other tools do, millimetres
 BORDER_MM = 1.0
 #: fewer voxels than this of a first look are no brain, millilitres

@@ -21,9 +21,6 @@ from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, regi
 from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix, write_matrix
 
-#: one thread per step: results do not depend on how many cores a session gets, and contrasts run side by side instead
-ITK_THREADS = 1
-
 
 def correct(image: Path, out: Path, *, bias_correction: bool, stripped: bool) -> None:
     """Write the bias-corrected image, same grid, non-negative float."""

@@ -16,10 +16,15 @@ def sessions(count: int, gain: float = 1.0) -> tuple[list[np.ndarray], list[np.n
     return errors, spreads
 
 
+def achieved(calibration: Calibration, error: np.ndarray, spread: np.ndarray) -> float:
+    """Return the share of voxels whose absolute error is within the interval."""
+    return float(np.mean(error <= calibration.half_width(spread)))
+
+
 def test_the_stated_share_is_covered_in_a_session_that_was_not_seen() -> None:
     errors, spreads = sessions(20)
     calibration = Calibration.fit(errors[:-1], spreads[:-1])
-    assert 0.88 <= calibration.achieved(errors[-1], spreads[-1]) <= 0.95
+    assert 0.88 <= achieved(calibration, errors[-1], spreads[-1]) <= 0.95
 
 
 def test_errors_twice_as_large_widen_the_interval_twice() -> None:
@@ -31,7 +36,7 @@ def test_errors_twice_as_large_widen_the_interval_twice() -> None:
 def test_few_sessions_take_the_widest() -> None:
     errors, spreads = sessions(3)
     calibration = Calibration.fit(errors, spreads)
-    assert all(calibration.achieved(e, s) >= 0.899 for e, s in zip(errors, spreads, strict=True))
+    assert all(achieved(calibration, e, s) >= 0.899 for e, s in zip(errors, spreads, strict=True))
     assert calibration.cases == 3
 
 

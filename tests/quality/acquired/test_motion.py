@@ -7,13 +7,21 @@ from scipy.ndimage import gaussian_filter
 from gliofill.config.settings import UsabilitySettings
 from gliofill.contrasts import Contrast
 from gliofill.quality.acquired.corruption import measure_scores
-from gliofill.quality.acquired.motion import FEATURES, Weights, compare_axes, describe_axes, evidence
+from gliofill.quality.acquired.motion import Weights, compare_axes, describe_axes, evidence
 from gliofill.quality.acquired.tissue import measure_tissue
 from gliofill.simulation.artefacts.grid import Grid, Image
 from gliofill.simulation.artefacts.head_motion import add_motion
 from gliofill.simulation.head import built_in_head, render
 
 THRESHOLD = UsabilitySettings().max_motion
+
+#: columns of what `describe_axes` returns
+FEATURES = (
+    *("sparse_fine", "sparse_middle", "sparse_coarse"),
+    *("linked_fine", "linked_coarse", "linked_far"),
+    *("faint_linked_fine", "faint_linked_coarse", "faint_linked_far"),
+    *("doubled", "repeated"),
+)
 
 
 def named(table: np.ndarray | None, axis: int) -> dict[str, float]:

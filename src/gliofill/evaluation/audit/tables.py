@@ -63,8 +63,6 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-Notes = Mapping[str, str]
-
 
 def region_of(metric: str) -> str:
     """Return where a metric looks.

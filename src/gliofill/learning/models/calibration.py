@@ -74,7 +74,3 @@ class Calibration:
         [0.25, 0.75]
         """
         return (self.factor * (spread + self.floor)).astype(np.float32)
-
-    def achieved(self, error: NDArray[np.floating], spread: NDArray[np.floating]) -> float:
-        """Return the share of voxels whose absolute error is within the interval."""
-        return float(np.mean(error <= self.half_width(spread)))

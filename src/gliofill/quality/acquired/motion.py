@@ -14,14 +14,6 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
-#: what is measured along each axis, see `describe_axes`
-FEATURES = (
-    *("sparse_fine", "sparse_middle", "sparse_coarse"),
-    *("linked_fine", "linked_coarse", "linked_far"),
-    *("faint_linked_fine", "faint_linked_coarse", "faint_linked_far"),
-    *("doubled", "repeated"),
-)
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -79,12 +71,13 @@ def describe_axes(
 
     Returns
     -------
-    ndarray, shape (A, F), or None
-        A row of `FEATURES` for each axis; None if the box is too small or has no edges. ``sparse``: logarithm of mean
-        square over squared mean of the envelope of a band, 0.3 where detail is everywhere, as in noise, and more the
-        rarer edges are. ``linked``: correlation of the envelopes of two bands; ``faint_linked``: of their logarithms.
-        ``doubled`` and ``repeated``: deviation of the autocorrelation of the curvature, over the distances in which
-        a doubled edge, or a ghost, may lie.
+    ndarray, shape (A, 11), or None
+        A row for each axis: ``sparse`` in a fine, a middle and a coarse band; ``linked`` between fine, coarse and far
+        bands; ``faint_linked`` likewise; ``doubled``; ``repeated``. None if the box is too small or has no edges.
+        ``sparse``: logarithm of mean square over squared mean of the envelope of a band, 0.3 where detail is
+        everywhere, as in noise, and more the rarer edges are. ``linked``: correlation of the envelopes of two bands;
+        ``faint_linked``: of their logarithms. ``doubled`` and ``repeated``: deviation of the autocorrelation of the
+        curvature, over the distances in which a doubled edge, or a ghost, may lie.
     """
     if any(box.shape[axis] < max(_FEWEST_VOXELS, _SHORTEST_MM / spacing_mm[axis]) for axis in axes):
         return None

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Image = NDArray[np.float32]
-
 # about this many voxels along each axis tell where the head is
 _COARSE_VOXELS = 64
 # air is darker than this share of the mean of what is brighter than the mean: noise is, grey matter never
