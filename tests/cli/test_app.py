@@ -82,9 +82,9 @@ def test_options_of_fmriprep_are_understood_with_hyphen_and_underscore() -> None
     ("words", "message"),
     [
         ("--participants-label 01", "unknown option --participants-label; did you mean '--participant-label'?"),
-        ("--mem lots", "'lots' is no amount of memory"),
+        ("--mem lots", "'lots' is not an amount of memory"),
         ("--profile slum", "neither a folder nor one of slurm"),
-        ("--output-spaces T1w", "T1w: is not to be had"),
+        ("--output-spaces T1w", "T1w: is not available"),
         ("--cores many", "invalid int value: 'many'"),
         ("--config nowhere.yaml", "nowhere.yaml: cannot be read"),
     ],

@@ -65,12 +65,12 @@ def test_any_text_is_read_or_refused_with_a_row(tmp_path_factory: pytest.TempPat
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("01\t\tT1\tno\tx", "row 3: contrast 'T1' is none of"),
+        ("01\t\tT1\tno\tx", "row 3: contrast 'T1' is not one of"),
         ("01\t\tFLAIR\tmaybe\tx", "row 3: use is 'maybe'"),
         ("\t\tFLAIR\tno\tx", "row 3: participant ''"),
         ("0/1\t\tFLAIR\tno\tx", "row 3: participant '0/1'"),
         ("01\tses-a b\tFLAIR\tno\tx", "row 3: session 'ses-a b'"),
-        ("02\tn/a\tflair\tyes\tx", "row 3: sub-02 FLAIR was decided in row 2 already"),
+        ("02\tn/a\tflair\tyes\tx", "row 3: sub-02 FLAIR was already decided in row 2"),
     ],
 )
 def test_a_wrong_row_is_told_by_its_number(tmp_path: Path, row: str, words: str) -> None:

@@ -87,7 +87,7 @@ def bring(server: Server, folder: Path, patience_s: float = 5) -> list[str]:
 
 def test_a_file_comes_once(server: Server, tmp_path: Path) -> None:
     bring(server, tmp_path / "new")
-    assert "is there already" in bring(server, tmp_path / "new")[0]
+    assert "is already there" in bring(server, tmp_path / "new")[0]
     assert server.requests == [""]
 
 
@@ -100,11 +100,11 @@ def test_a_cut_connection_is_taken_up_where_it_broke(server: Server, tmp_path: P
 def test_what_arrived_serves_the_next_command(server: Server, tmp_path: Path) -> None:
     server.cut_after = [90_000, 10_000, 0]
     with pytest.raises(
-        DownloadError, match=r"broke off after 100000 of 300000 bytes .* the same command goes on there"
+        DownloadError, match=r"broke off after 100000 of 300000 bytes .* the same command continues there"
     ):
         bring(server, tmp_path)
     assert not (tmp_path / "thing.bin").exists()
-    assert "goes on after 100000 of 300000" in bring(server, tmp_path)[0]
+    assert "continues after 100000 of 300000" in bring(server, tmp_path)[0]
 
 
 def test_a_server_without_ranges_is_asked_from_the_beginning(server: Server, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_offline_asks_nobody_and_checks_what_is_there(
     words = ["fetch", "head", "--to", str(tmp_path)]
     assert main([*words, "--offline"]) == 2
     text = capsys.readouterr().err
-    assert "thing.bin: is not there, and --offline forbids to download it" in text and len(text.splitlines()) == 1
+    assert "thing.bin: is not there, and --offline forbids downloading it" in text and len(text.splitlines()) == 1
     assert main([*words, "--mirror", f"{thing.address}/"]) == 0
     assert f"head_template: {tmp_path / 'thing.bin'}" in capsys.readouterr().out
     assert main([*words, "--offline"]) == 0 and len(thing.requests) == 1
@@ -211,7 +211,7 @@ def test_a_head_template_needs_its_mask_and_both_must_be_there(tmp_path: Path) -
     with pytest.raises(GliofillError, match=r"head_template_mask: .*mask.nii.gz: no such file \(see gliofill fetch\)"):
         parse_config(config, tmp_path)
     (tmp_path / "mask.nii.gz").touch()
-    with pytest.raises(GliofillError, match="brain_mask: template only"):
+    with pytest.raises(GliofillError, match="used only by brain_mask: template"):
         parse_config(config, tmp_path)
     config["preprocess"]["brain_mask"] = "template"
     assert parse_config(config, tmp_path).preprocess.head_template == str(tmp_path / "head.nii.gz")

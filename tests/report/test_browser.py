@@ -160,7 +160,7 @@ def test_viewer_that_lacks_its_files_says_so(browser: Browser, tree: Tree, tmp_p
     page = context.new_page()
     page.goto(alone.as_uri())
     page.get_by_role("button", name="Open the viewer").click()
-    expect(page.locator("#viewer-message")).to_contain_text("is not beside this page")
+    expect(page.locator("#viewer-message")).to_contain_text("is missing beside this page")
     assert page.locator(".plane img").evaluate_all("images => images.every(i => i.complete && i.naturalWidth > 0)")
     context.close()
 

@@ -160,13 +160,13 @@ DAMAGES = {
     "no provenance": (
         forget_where_from,
         paths.sidecar(FLAIR),
-        "does not tell Sources, SynthesisMethod.ModelID",
+        "does not name Sources, SynthesisMethod.ModelID",
         IMPUTED_RECORD,
     ),
     "stray image": (
         lambda o: shutil.copy(o / T2W, o / paths.preprocessed(SESSION, Contrast.FLAIR)),
         paths.preprocessed(SESSION, Contrast.FLAIR),
-        "is known to no record",
+        "is in no record",
         paths.preprocessed(SESSION, Contrast.FLAIR),
     ),
     "temporary file": (

@@ -76,7 +76,7 @@ def read_filters(bids_filter: Mapping[str, Mapping[str, Any]] | None) -> dict[Co
     """
     given = bids_filter or {}
     if not isinstance(given, Mapping):
-        raise GliofillError("bids_filter: is no mapping; give contrasts, each with entities and values")
+        raise GliofillError("bids_filter: is not a mapping; give contrasts, each with entities and values")
     for key in given:
         if key not in list(Contrast):
             raise GliofillError(f"bids_filter: unknown contrast {key!r}; use one of {', '.join(Contrast)}")
@@ -87,7 +87,7 @@ def _read_filter(contrast: Contrast, given: Any) -> ContrastFilter:
     if given is None:
         return ContrastFilter(contrast, {}, frozenset({contrast.suffix}))
     if not isinstance(given, Mapping):
-        raise GliofillError(f"bids_filter.{contrast}: is no mapping; give entities and their values")
+        raise GliofillError(f"bids_filter.{contrast}: is not a mapping; give entities and their values")
     wanted = {_key(contrast, key): _values(contrast, key, given[key]) for key in given}
     return ContrastFilter(contrast, wanted, frozenset(str(value) for value in wanted.get("suffix", (contrast.suffix,))))
 
@@ -108,5 +108,5 @@ def _values(contrast: Contrast, key: str, given: Any) -> tuple[Value, ...]:
     is_open_suffix = key == "suffix" and (None in values or ANY in values)
     if not values or not is_known or is_open_suffix:
         wanted = "a suffix or several" if key == "suffix" else "a text, a whole number, null, * or a list of these"
-        raise GliofillError(f"bids_filter.{contrast}.{key}: {given!r} is no value to filter by; give {wanted}")
+        raise GliofillError(f"bids_filter.{contrast}.{key}: {given!r} is not a value to filter by; give {wanted}")
     return values

@@ -92,4 +92,4 @@ def _absence(entry: os.DirEntry[str]) -> str:
         return f"content not present: the link leads to {target}, which does not exist"
     except OSError as error:
         return f"content not present: the link cannot be followed ({error.strerror})"
-    return "a link to something that is no file"
+    return "a link to something that is not a file"

@@ -133,7 +133,7 @@ def _what_breaks(stem: str) -> str:
         if not _LABEL.fullmatch(label):
             return f"label {label!r} of entity {key!r} is not made of letters and digits"
     if "-" in suffix:
-        return f"the name ends with {suffix!r}, a suffix such as T1w is missing"
+        return f"the name ends with {suffix!r}; a suffix such as T1w is missing"
     assert not _SUFFIX.fullmatch(suffix)
     return f"suffix {suffix!r} of the name is not made of letters and digits"
 

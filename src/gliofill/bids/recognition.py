@@ -24,8 +24,8 @@ _MISSPELT = {
 _KNOWN_SUFFIXES = {
     "T2starw": "T2*-weighted",
     "T2star": "T2*-weighted",
-    "inplaneT1": "T1w of the slices of a functional scan only",
-    "inplaneT2": "T2w of the slices of a functional scan only",
+    "inplaneT1": "T1w of the slices of a functional scan",
+    "inplaneT2": "T2w of the slices of a functional scan",
     "PDw": "proton density",
     "PD": "proton density",
     "PDT2": "proton density and T2 in one file",
@@ -79,7 +79,7 @@ def recognise(folder: AnatFolder, filename: str) -> Scan | Unrecognised:
         return Unrecognised(path, reason)
     inherited = inherit(name, folder.sidecars)
     if inherited.metadata.get("Synthetic") is True:
-        return Unrecognised(path, "synthetic by its sidecar: only acquired images are taken")
+        return Unrecognised(path, "synthetic by its sidecar: only acquired images are used")
     gadolinium = judge_gadolinium(name.entities, inherited.metadata)
     contrast, reason = _choose_contrast(name, gadolinium, folder.filters)
     if contrast is None:

@@ -132,7 +132,7 @@ def _tell_of_other_version(output_dir: Path) -> None:
         if made_by != __version__:
             print(
                 f"gliofill: warning: {output_dir} was made by version {made_by}, this is {__version__}: "
-                "every session is made again, so that all are alike",
+                "every session is made again, so that all agree",
                 file=sys.stderr,
             )
 

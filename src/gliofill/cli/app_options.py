@@ -17,13 +17,13 @@ from gliofill.errors import GliofillError
 
 EXIT_CODES = """\
 exit codes:
-  0  every step did what was planned
+  0  every step went as planned
   1  something failed: failures.tsv in OUTPUT_DIR lists it with its log; the rest is complete, or
      not reached with --stop-on-first-crash
   2  wrong usage, configuration or input; nothing was started
-  other than 0 also after Ctrl-C or SIGTERM; the same command goes on where it was
+  other than 0 also after Ctrl-C or SIGTERM; the same command continues it
 
-What follows -- goes to Snakemake. Subcommands of their own: gliofill --help
+Whatever follows -- goes to Snakemake. The subcommands: gliofill --help
 """
 
 #: output spaces, by the names that BIDS and the configuration have for them
@@ -91,7 +91,7 @@ def make_parser() -> AppParser:
     parser.add_argument(
         "level",
         choices=["participant", "group"],
-        help="participant does everything; group repeats the tables over the cohort for what is already there",
+        help="participant does everything; group writes the cohort's tables anew from what is already there",
     )
     _add_choice(parser)
     _add_resources(parser)
@@ -102,7 +102,7 @@ def make_parser() -> AppParser:
 def _add_choice(parser: AppParser) -> None:
     add_selection(parser)
     group = parser.add_argument_group("what is done")
-    group.add_argument("--config", type=Path, metavar="YAML", help="configuration file, as config/config.yaml")
+    group.add_argument("--config", type=Path, metavar="YAML", help="configuration file, like config/config.yaml")
     group.add_argument(
         "-d",
         "--derivatives",
@@ -129,23 +129,25 @@ def _add_choice(parser: AppParser) -> None:
         "--random-seed",
         type=int,
         metavar="N",
-        help="of the division of patients; registration and imputation always use the same seed",
+        help="for the split of the patients; registration and imputation always use the same seed",
     )
     group.add_argument(
-        "--skip-bids-validation", action="store_true", help="accepted; gliofill reads datasets that are not valid too"
+        "--skip-bids-validation",
+        action="store_true",
+        help="accepted and ignored: gliofill also reads datasets that are not valid",
     )
     group.add_argument(
         "--stop-on-first-crash",
         action="store_true",
-        help="end the run with the first step that fails; without it every other session is finished",
+        help="end the run at the first failing step; without it every other session is finished",
     )
     group.add_argument(
         "--report-only",
         "--reports-only",
         action="store_true",
-        help="only write pages and tables of what is already there, and tell what is missing",
+        help="only write pages and tables of what is already there, and report what is missing",
     )
-    group.add_argument("-n", "--dry-run", action="store_true", help="only tell what would be done")
+    group.add_argument("-n", "--dry-run", action="store_true", help="only print what would be done")
 
 
 def _add_resources(parser: AppParser) -> None:
@@ -157,10 +159,13 @@ def _add_resources(parser: AppParser) -> None:
         "--mem", "--mem-mb", type=megabytes, metavar="N[G]", help="memory of all jobs together; default: nine tenths"
     )
     group.add_argument(
-        "--gpus", type=int, metavar="N", help="jobs at a time that use one; default: 1, on a cluster as many as it has"
+        "--gpus",
+        type=int,
+        metavar="N",
+        help="jobs at a time that use a GPU; default: 1, on a cluster as many as it has",
     )
     group.add_argument(
-        "--profile", type=profile_folder, metavar="NAME", help="of Snakemake: slurm, or a folder of your own"
+        "--profile", type=profile_folder, metavar="NAME", help="Snakemake profile: slurm, or a folder of your own"
     )
 
 
@@ -174,7 +179,7 @@ def megabytes(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MGT]?)B?", text.strip().upper())
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; write megabytes, or 16G")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of memory; write megabytes, or 16G")
     return round(float(match[1]) * UNITS[match[2]])
 
 
@@ -198,7 +203,7 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     """
     for space in options.output_spaces:
         if space.partition(":")[0] not in SPACES:
-            raise GliofillError(f"--output-spaces {space}: is not to be had; choose from {SPACE} and native")
+            raise GliofillError(f"--output-spaces {space}: is not available; choose from {SPACE} and native")
     config = _read_config(options.config) if options.config else {}
     config |= {"bids_dir": str(options.bids_dir.resolve()), "output_dir": str(options.output_dir.resolve())}
     if options.work_dir:
@@ -233,5 +238,5 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise GliofillError(f"--config {path}: cannot be read ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
-        raise GliofillError(f"--config {path}: is no mapping of keys to values")
+        raise GliofillError(f"--config {path}: is not a mapping of keys to values")
     return content

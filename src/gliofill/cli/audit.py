@@ -40,7 +40,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     parser = add["audit"]
     parser.add_argument("output_dir", type=lambda text: Path(text).resolve(), help="derivatives")
     parser.add_argument(
-        "--task", nargs="*", choices=[task.name for task in TASKS], help="all that have a model by default"
+        "--task", nargs="*", choices=[task.name for task in TASKS], help="default: all that have a model"
     )
     parser.add_argument("--settings", default="{}", metavar="JSON", help="section audit of the configuration")
     parser.add_argument("--impute", default="{}", metavar="JSON", help="section impute of the configuration")

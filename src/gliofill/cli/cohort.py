@@ -187,7 +187,7 @@ def _has_gpu(device: str) -> bool:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the page of one session; without a session, those that are missing or old, and the page over the cohort."""
+    """Write the page of one session; without a session, all missing and outdated pages and the cohort page."""
     limit_threads(1)
     if arguments.session is None:
         return _report_cohort(arguments.output_dir, arguments.bids_dir, arguments.threads)
@@ -263,8 +263,10 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("output_dir", type=lambda text: Path(text).resolve(), help="derivatives")
     for name in ("preprocess", "impute"):
         add[name].add_argument("session", help="sub-X or sub-X/ses-Y")
-    add["report"].add_argument("session", nargs="?", help="sub-X or sub-X/ses-Y; without it, the page over the cohort")
-    add["report"].add_argument("--bids-dir", type=Path, help="raw dataset; by default the one the derivatives name")
+    add["report"].add_argument(
+        "session", nargs="?", help="sub-X or sub-X/ses-Y; without it, the cohort page and outdated pages"
+    )
+    add["report"].add_argument("--bids-dir", type=Path, help="raw dataset; default: the one that the derivatives name")
     add["report"].add_argument("--threads", type=int, default=1, metavar="N", help="pages at a time")
     for name in ("scan", "coverage"):
         add_selection(add[name])
@@ -279,18 +281,20 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     add["coverage"].add_argument("--review-table", type=Path, metavar="TSV", help="decisions that overrule verdicts")
     add["preprocess"].add_argument("--work-dir", type=Path, help="scratch folder")
     add["impute"].add_argument(
-        "--if-planned", action="store_true", help="record a gap if nobody asks for it; without, that is an error"
+        "--if-planned", action="store_true", help="record a gap that is no longer planned; otherwise that is an error"
     )
     add["impute"].add_argument(
         "--ahead",
         type=int,
         default=0,
         metavar="N",
-        help="on a GPU, go on with N waiting gaps of other sessions",
+        help="on a GPU, also fill up to N waiting gaps of other sessions",
     )
     add["impute"].add_argument("contrast", choices=[str(task.target) for task in TASKS])
-    add["status"].add_argument("--results", action="store_true", help="of all sessions, also while a run is under way")
-    add["status"].add_argument("--write", action="store_true", help="the same, and write the tables over the cohort")
+    add["status"].add_argument(
+        "--results", action="store_true", help="print the results of all sessions, even while a run is in progress"
+    )
+    add["status"].add_argument("--write", action="store_true", help="the same, and write the cohort's tables")
     add["demo"].add_argument("folder", type=Path, help="new folder for the cohort")
     add["demo"].add_argument("--sessions", type=int, default=5)
     add["demo"].add_argument("--processes", type=int, default=1, help="sessions generated at a time")

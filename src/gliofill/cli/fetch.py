@@ -13,7 +13,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     if not arguments.asset:
         for name, asset in ASSETS.items():
             print(f"{name}: {asset.what}\n  {asset.licence}")
-        print("gliofill fetch NAME --to FOLDER brings it; --offline only looks whether it is there")
+        print("gliofill fetch NAME --to FOLDER downloads it; --offline only checks whether it is there")
         return 0
     folder = arguments.to.expanduser().resolve()
     asset = ASSETS[arguments.asset]
@@ -39,8 +39,8 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     from gliofill.fetching.assets import ASSETS
 
     parser = add["fetch"]
-    parser.add_argument("asset", nargs="?", choices=list(ASSETS), help="without one, tells what there is")
-    parser.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="folder; the current one by default")
+    parser.add_argument("asset", nargs="?", choices=list(ASSETS), help="without a name, lists what there is")
+    parser.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="folder; default: the current one")
     parser.add_argument(
         "--offline", action="store_true", help="never open the network: fail at once if a file is missing"
     )

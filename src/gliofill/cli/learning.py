@@ -165,9 +165,11 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     for name in ("tune", "train", "evaluate"):
         add[name].add_argument("--task", choices=tasks, required=True)
         add[name].add_argument(
-            "--split", type=Path, metavar="TSV", required=name != "train", help="of the subcommand split"
+            "--split", type=Path, metavar="TSV", required=name != "train", help="table made by the subcommand split"
         )
-        add[name].add_argument("--cache", type=Path, metavar="DIR", help="keeps scaled volumes for the next run")
+        add[name].add_argument(
+            "--cache", type=Path, metavar="DIR", help="folder that keeps scaled volumes for the next run"
+        )
         add[name].add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
         add[name].add_argument("--threads", type=int, default=1, metavar="N")
     for name in ("tune", "train"):
@@ -177,7 +179,7 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
         add[name].add_argument("--figures", type=Path, metavar="DIR", help="draw them there")
     add["split"].add_argument("--task", nargs="+", choices=tasks, default=tasks, help="translations to train")
     add["train"].add_argument(
-        "--participant-label", nargs="*", default=[], help="only these; all but the validation ones by default"
+        "--participant-label", nargs="*", default=[], help="train on these only; default: all but the validation ones"
     )
     add["train"].add_argument(
         "--validation-label", nargs="*", default=[], help="held out for scores and calibration, instead of a split"
@@ -187,8 +189,10 @@ def add_arguments(add: dict[str, argparse.ArgumentParser]) -> None:
     )
     add["evaluate"].add_argument("--models", type=Path, required=True, metavar="DIR", help="has fold-K/LABEL folders")
     add["evaluate"].add_argument("--strata", nargs="*", default=[], metavar="COLUMN", help="of participants.tsv")
-    add["evaluate"].add_argument("--alias", default="", metavar="COLUMN", help="names the person behind participants")
-    add["evaluate"].add_argument("--no-verdict", action="store_true", help="exit code 0 also after failures")
+    add["evaluate"].add_argument(
+        "--alias", default="", metavar="COLUMN", help="column that names the person behind a participant"
+    )
+    add["evaluate"].add_argument("--no-verdict", action="store_true", help="exit code 0 even after failures")
     brain = add["train-brain"]
     brain.add_argument("model_dir", type=Path, help="folder for the model; one with a stopped training goes on")
     brain.add_argument("--images", type=int, default=5000, metavar="N", help="generated images to train on")

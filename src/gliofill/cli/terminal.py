@@ -92,7 +92,7 @@ def print_progress(progress: "RunProgress") -> None:
     if not progress.stages:
         console.print("The run measures the images; nothing is planned yet.")
         return
-    table = Table(title="the run goes on", title_justify="left")
+    table = Table(title="the run is in progress", title_justify="left")
     for heading in ("stage", "done", "planned", "under way", "failed"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     for stage in progress.stages:

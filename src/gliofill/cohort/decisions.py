@@ -120,7 +120,7 @@ def read_decisions(path: Path) -> Decisions:
             decision = _parse(dict(zip(rows[0], cells, strict=False)), number)
             earlier = found.setdefault((decision.folder, decision.contrast), decision)
             if earlier is not decision:
-                raise GliofillError(f"{decision.folder} {decision.contrast} was decided in row {earlier.row} already")
+                raise GliofillError(f"{decision.folder} {decision.contrast} was already decided in row {earlier.row}")
         except GliofillError as error:
             raise GliofillError(f"review table {path}: row {number}: {error}") from None
     return Decisions(found)
@@ -134,7 +134,7 @@ def _parse(cells: Mapping[str, str], row: int) -> Decision:
         folder += f"/ses-{_label(session, 'ses-', 'session')}"
     contrast = _CONTRASTS.get(cells.get("contrast", "").lower())
     if contrast is None:
-        raise GliofillError(f"contrast {cells.get('contrast', '')!r} is none of {', '.join(Contrast)}")
+        raise GliofillError(f"contrast {cells.get('contrast', '')!r} is not one of {', '.join(Contrast)}")
     use = {"yes": True, "no": False}.get(cells.get("use", "").lower())
     if use is None:
         raise GliofillError(f"use is {cells.get('use', '')!r}; it must be yes or no")

@@ -25,11 +25,11 @@ COLUMNS: dict[str, Any] = {
         "Levels": {plane: f"{plane} slices" for plane in PLANES}
         | {"isotropic": "nearly isotropic voxels, as good as in any plane"},
     },
-    "gap": "Gap between slices as a share of their thickness; n/a if the sidecar does not tell.",
+    "gap": "Gap between slices as a share of their thickness; n/a if the sidecar does not say.",
     "cut": "Head in the outermost slice at the end where most is cut off, as a share of its largest section.",
     "cut_end": "Which end that is; n/a if the head ends inside the image.",
     "masked": {
-        "Description": "Whether the background was set to exactly 0, by stripping or by the scanner.",
+        "Description": "Whether the background was set to exactly 0, by skull-stripping or by the scanner.",
         "Levels": {"true": "it was", "false": "it was not"},
     },
     **{score.name: f"{score.description} Higher is worse." for score in SCORES},

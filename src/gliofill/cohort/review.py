@@ -20,7 +20,7 @@ COLUMNS: dict[str, Any] = {
     "participant_id": "Participant, with sub-.",
     "session_id": "Session, with ses-; n/a if the dataset has no sessions.",
     "contrast": "T1post is T1w after gadolinium, T1w is before.",
-    "status": "ok; flagged: used, but look at it; unusable; failed: a step of the preprocessing broke; missing.",
+    "status": "ok; flagged: used, but look at it; unusable; failed: a preprocessing step failed; missing.",
     "action": "use: the acquired image; impute: a synthetic one; gap: there is none.",
     "source": "Contrast that it is synthesised from; n/a if it is not.",
     "reason": "Why the status and the action are what they are.",

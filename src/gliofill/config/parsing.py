@@ -138,7 +138,7 @@ def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
         )
     if preprocess.get("head_template") and preprocess.get("brain_mask") != "template":
         raise GliofillError(
-            "configuration: preprocess.head_template is used by brain_mask: template only; set that too, or take it out"
+            "configuration: preprocess.head_template is used only by brain_mask: template; set that too, or remove it"
         )
     _check_program(preprocess, start)
     for name, path in preprocess.get("derivatives", {}).items():

@@ -176,7 +176,7 @@ class Recipe:
         if name not in VARIANTS:
             raise GliofillError(f"variant {name!r} is not one of {', '.join(VARIANTS)}")
         if name == "lesion" and not self.lesion_weight:
-            raise GliofillError(f"recipe {self.name}: lesion_weight is 0, there is no variant with lesion-mask loss")
+            raise GliofillError(f"recipe {self.name}: lesion_weight is 0, so there is no variant with lesion-mask loss")
         return dataclasses.replace(self, **{"name": f"{self.name}-{name}", **VARIANTS[name]})
 
     def as_dict(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _typed(key: str, value: Any, kind: Any) -> Any:
     if type(value) is not kind:
         hint = ""
         if kind is float and isinstance(value, str) and _is_number(value):
-            hint = f"; YAML takes {value} as text, write {float(value)!r} or {_dotted(value)}"
+            hint = f"; YAML reads {value} as text; write {float(value)!r} or {_dotted(value)}"
         raise GliofillError(f"{key}: {value!r} is a {type(value).__name__}, a {kind.__name__} is needed{hint}")
     return value
 
@@ -213,7 +213,7 @@ def _check_range(key: str, value: Any) -> None:
     if key in RANGES and not RANGES[key][0] <= value <= RANGES[key][1]:
         raise GliofillError(f"{key}: {value} is outside [{RANGES[key][0]}, {RANGES[key][1]}]")
     if key == "name" and not (value and value.replace("-", "").replace("_", "").isalnum() and value.isascii()):
-        raise GliofillError(f"name: {value!r} must be letters, digits, - and _, for it becomes part of file names")
+        raise GliofillError(f"name: {value!r} must be letters, digits, - and _, because it becomes part of file names")
 
 
 def load_recipe(path: Path, task: Task) -> Recipe:

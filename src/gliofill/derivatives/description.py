@@ -74,16 +74,16 @@ def write_description(bids_dir: Path, output_dir: Path, derivatives: Mapping[str
 
 README = """# gliofill derivatives
 
-Every session's MRI contrasts on the 1 mm grid of MNI152NLin2009aSym, aligned rigidly, stripped to the brain.
+Every session's MRI contrasts on the 1 mm grid of MNI152NLin2009aSym, aligned rigidly, skull-stripped.
 
 Files with `space-individual`, if there are some, are in the session's own space instead, on the grid of its
 reference contrast.
 
 - `*_desc-preproc_*` were acquired.
 - `*_desc-imputed_*` are **synthetic**: a network made them from another contrast. Their sidecars say
-  `"Synthetic": true`, from what they were made and why. They are meant to complete the input of
+  `"Synthetic": true`, what they were made from and why. They are meant to complete the input of
   segmentation and radiomics, never for diagnosis.
-- `desc-contrasts_coverage.tsv` tells of every contrast whether it was there, missing or unusable, and why.
+- `desc-contrasts_coverage.tsv` says of every contrast whether it was there, missing or unusable, and why.
 - `desc-contrasts_quality.tsv` has the measured geometry and quality scores of every acquired image.
 - `desc-complete_contrasts.tsv` names the four files of each session and says which are synthetic.
 - `failures.tsv` lists what went wrong, if anything did.

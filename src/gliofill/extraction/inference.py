@@ -74,7 +74,7 @@ def brain_distance(
         If nothing in the image looks like a brain.
     """
     if not np.isfinite(data).all() or data.max() <= data.min():
-        raise GliofillError("brain extraction: the image is constant or has values that are no numbers")
+        raise GliofillError("brain extraction: the image is constant or has values that are not numbers")
     grid = _whole_grid(data.shape, affine)
     first = _estimate(network, data, affine, grid)
     grid = _centred_grid(first, grid)

@@ -105,9 +105,7 @@ def load_model(folder: Path) -> BrainNetwork:
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(_SCHEMA).iter_errors(metadata))
     if error is not None:
         key = ".".join(str(part) for part in error.absolute_path) or "the file"
-        raise GliofillError(
-            f"{path}: is no model for brain extraction that this gliofill reads: {key}: {error.message}"
-        )
+        raise GliofillError(f"{path}: is not a brain-extraction model that this gliofill reads: {key}: {error.message}")
     network = BrainNetwork(metadata["network"]["widths"])
     load_weights(folder / WEIGHTS, network, checksum=metadata["weights_sha256"], metadata=METADATA)
     return network.eval()

@@ -142,7 +142,7 @@ def train_brain(
     state = _fresh(recipe, select_device(device))
     _restore(folder / STATE, state, recipe)
     if state.step >= recipe.images:
-        log(f"{folder}: is trained on {state.step} images; ask for more to go on")
+        log(f"{folder}: is trained on {state.step} images; ask for more to continue")
         return
     examples = _loader(recipe, state.step, workers)
     with (
@@ -158,7 +158,7 @@ def train_brain(
                 _save(folder, state, recipe)
             if stops:
                 raise GliofillError(
-                    f"training stopped by {stops[0].name} after {state.step} images; start it again to go on"
+                    f"training stopped by {stops[0].name} after {state.step} images; start it again to continue"
                 )
 
 
@@ -195,7 +195,7 @@ def _telling_of_killed_workers(folder: Path) -> Iterator[None]:
             raise
         raise MachineError(
             f"{folder}: a process that generates images was killed, most often because there was no memory left; start "
-            "the training again, with fewer workers or more memory: it goes on from its last saved state"
+            "the training again, with fewer workers or more memory: it continues from its last saved state"
         ) from error
 
 

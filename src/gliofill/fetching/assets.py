@@ -105,9 +105,9 @@ def fetch_asset(
             if not is_there(file, folder):
                 state = file.problem(path) if path.is_file() else "is not there"
                 raise GliofillError(
-                    f"{path}: {state}, and --offline forbids to download it; run this without --offline where there "
+                    f"{path}: {state}, and --offline forbids downloading it; run this without --offline where there "
                     f"is a network ({file.address}), and copy the folder"
                 )
-            log(f"{path}: is there already, checksum right")
+            log(f"{path}: is already there, checksum correct")
         return {key: folder / file.name for key, file in files.items()}
     return {key: download(file, folder, log=log) for key, file in files.items()}

@@ -99,14 +99,14 @@ def download(file: RemoteFile, folder: Path, *, log: Callable[[str], None], pati
     path, partial = folder / file.name, folder / f".{file.name}.part"
     with FileLock(folder / f".{file.name}.lock"):
         if is_there(file, folder):
-            log(f"{path}: is there already, checksum right")
+            log(f"{path}: is already there, checksum correct")
             return path
         _receive_all(file, partial, log, patience_s)
         if problem := file.problem(partial):
             partial.unlink()
-            raise DownloadError(f"{file.address}: {problem}; what came was thrown away")
+            raise DownloadError(f"{file.address}: {problem}; the download was discarded")
         settle(partial, path)
-    log(f"{path}: {file.size} bytes, checksum right")
+    log(f"{path}: {file.size} bytes, checksum correct")
     return path
 
 
@@ -117,7 +117,7 @@ def _receive_all(file: RemoteFile, partial: Path, log: Callable[[str], None], pa
         if have >= file.size:
             return
         if have:
-            log(f"{file.address}: goes on after {have} of {file.size} bytes")
+            log(f"{file.address}: continues after {have} of {file.size} bytes")
         try:
             _receive(file, partial, have, patience_s)
             reason = "the server ended the connection"
@@ -129,7 +129,7 @@ def _receive_all(file: RemoteFile, partial: Path, log: Callable[[str], None], pa
     have = partial.stat().st_size if partial.is_file() else 0
     if have < file.size:
         raise DownloadError(
-            f"{file.address}: broke off after {have} of {file.size} bytes ({reason}); the same command goes on there"
+            f"{file.address}: broke off after {have} of {file.size} bytes ({reason}); the same command continues there"
         )
 
 

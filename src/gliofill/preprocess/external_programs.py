@@ -132,7 +132,7 @@ def _synthstrip(task: Task) -> NDArray[np.float32]:
         return read_image(distance)[0]
     if border != int(border):
         raise GliofillError(
-            f"preprocess.brain_border_mm: {border:g}: nipreps-synthstrip takes whole millimetres; give such a "
+            f"preprocess.brain_border_mm: {border:g}: nipreps-synthstrip takes whole millimetres; give a whole "
             "number, or use mri_synthstrip"
         )
     _run(task, [*command, "-b", str(int(border)), "-n", str(task.threads)], mask)

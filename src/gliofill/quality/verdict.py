@@ -7,7 +7,7 @@ from typing import Any, Self
 #: every code and what it means; written into data dictionaries and checked whenever a verdict is made
 CODES = {
     "unreadable": "The file cannot be read whole.",
-    "not-3d": "The image has not three dimensions.",
+    "not-3d": "The image does not have three dimensions.",
     "wrong-units": "The header gives sizes in another unit than millimetres, or impossible ones.",
     "few-slices": "Too few voxels along an axis.",
     "thick-slices": "Voxels are too coarse.",
@@ -15,7 +15,7 @@ CODES = {
     "constant": "All voxels have the same value.",
     "coarse-pixels": "Pixels within the slices are too coarse.",
     "anisotropic": "Voxels are too long for their width.",
-    "wrong-plane": "Slices were acquired in another plane than the wanted one.",
+    "wrong-plane": "Slices were acquired in a plane other than the one wanted.",
     "slice-gaps": "Gaps between the slices are too wide for their thickness.",
     "short-field": "The field of view is too short to hold the brain.",
     "cut-head": "The field of view ends inside the head at the top, a side or the back.",
@@ -26,7 +26,7 @@ CODES = {
     "noise": "Too much noise for the signal.",
     "motion": "The head moved during the acquisition: edges are blurred or doubled, or ghosts lie over the image.",
     "blur": "Far less resolution than the voxels claim.",
-    "wrong-contrast": "The tissues look like those of another contrast than the name says.",
+    "wrong-contrast": "The tissues look like those of a contrast other than the name says.",
     "registration-failed": "The image could not be aligned with its session, or the session with the template.",
     "mask-failed": "The brain mask of the session is not that of a brain.",
     "reviewer": "A reviewer decided so; the reason is the reviewer's.",

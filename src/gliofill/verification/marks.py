@@ -53,7 +53,7 @@ def _sidecar_problems(fields: Mapping[str, Any], kind: str) -> Iterator[str]:
         known = method if isinstance(method, dict) else {}
         missing += [f"SynthesisMethod.{name}" for name in METHOD if known.get(name) in (None, "")]
     if missing:
-        yield f"does not tell {', '.join(missing)}"
+        yield f"does not name {', '.join(missing)}"
     if kind in SYNTHETIC and fields.get("Synthetic") is not True:
         yield "does not say that the image is synthetic (Synthetic: true)"
     if kind == "desc-preproc" and fields.get("Synthetic") not in (False, None):
@@ -69,5 +69,5 @@ def _header_problem(image: Path, kind: str) -> str:
     if kind in SYNTHETIC and not is_marked:
         return "does not say in its NIfTI header (descrip) that it is synthetic"
     if kind not in SYNTHETIC and is_marked:
-        return "says in its NIfTI header (descrip) that it is synthetic, and its name does not"
+        return "says in its NIfTI header (descrip) that it is synthetic, but its name does not"
     return ""

@@ -31,9 +31,9 @@ def undescribed(output_dir: Path) -> Iterator[Finding]:
     maker = makers[0] if isinstance(makers, list) and makers and isinstance(makers[0], dict) else {}
     links = content.get("DatasetLinks")
     if maker.get("Name") != "gliofill" or not maker.get("Version"):
-        yield Finding(name, "does not tell what made the dataset (GeneratedBy)", remove=remove)
+        yield Finding(name, "does not say what made the dataset (GeneratedBy)", remove=remove)
     if not (isinstance(links, dict) and links.get("raw")):
-        yield Finding(name, "does not tell where the raw dataset is (DatasetLinks.raw)", remove=remove)
+        yield Finding(name, "does not say where the raw dataset is (DatasetLinks.raw)", remove=remove)
 
 
 def unfinished(output_dir: Path, claims: Claims) -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def find_strays(present: Iterable[str], claims: Claims, pending: Collection[str]
             continue
         elif any(mark in name for mark in OWN_NAMES):
             if str(Path(file).parent) not in pending:
-                findings.append(Finding(file, "is known to no record", remove=(file,)))
+                findings.append(Finding(file, "is in no record", remove=(file,)))
         elif "/figures/" not in file:
             foreign.append(file)
     return findings, foreign

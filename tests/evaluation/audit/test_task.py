@@ -335,7 +335,7 @@ def test_without_a_complete_session_the_tables_are_empty_and_all_is_well(
         set_state(cohort, folder, dict.fromkeys(Contrast, "failed"))
     words = ["audit", str(cohort), "--task", TASK.name, "--impute", use(model).to_json()]
     assert main(words) == 0
-    assert "not audited, for no session has all four contrasts acquired and usable" in capsys.readouterr().out
+    assert "not audited, because no session has all four contrasts acquired and usable" in capsys.readouterr().out
     for name in (paths.AUDIT_METRICS, paths.AUDIT_SUMMARY, paths.AUDIT_SESSIONS):
         assert (cohort / name).read_text().splitlines() == ["\t".join(tables.COLUMNS[name])]
 

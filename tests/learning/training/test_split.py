@@ -155,9 +155,9 @@ def test_harmless_flaws_of_a_table_of_participants_are_coped_with(tmp_path: Path
     [
         (b"", "has no column participant_id; columns are separated by tabs"),
         (b"participant_id,grade\nsub-1,2\n", "has no column participant_id; columns are separated by tabs"),
-        (b"participant_id\tgrade\nsub-1\t2\nsub-1\t3\n", "line 3: participant '1' stands there twice"),
-        (b"participant_id\tgrade\nsub-1\t2\n1\t2\n", "line 3: participant '1' stands there twice"),
-        (b"participant_id\tgrade\tgrade\nsub-1\t2\t3\n", "column 'grade' stands there twice"),
+        (b"participant_id\tgrade\nsub-1\t2\nsub-1\t3\n", "line 3: participant '1' occurs twice"),
+        (b"participant_id\tgrade\nsub-1\t2\n1\t2\n", "line 3: participant '1' occurs twice"),
+        (b"participant_id\tgrade\tgrade\nsub-1\t2\t3\n", "column 'grade' occurs twice"),
         (b"participant_id\tgrade\nsub-1\t2\n\t3\n", "line 3 has no participant_id"),
         (b"participant_id\tgrade\nsub-1\t\xff\xfe\n", "cannot be read as a table"),
         ("participant_id\tgrade\nsub-1\t2\n".encode("utf-16"), "cannot be read as a table"),

@@ -193,7 +193,7 @@ def test_a_line_that_was_not_finished_spoils_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_text("something else\nand more\n")
-    with pytest.raises(GliofillError, match=r"journal\.log: is no journal of Optuna") as caught:
+    with pytest.raises(GliofillError, match=r"journal\.log: is not an Optuna journal") as caught:
         study(tmp_path)
     assert "\n" not in str(caught.value)
 

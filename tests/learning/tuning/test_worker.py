@@ -270,8 +270,8 @@ def test_a_killed_worker_loses_no_trial(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"held_out": []}, r"no session was given to score on while tuning T2w-to-FLAIR; split anew"),
-        ({"training": []}, r"no session was given to train on while tuning T2w-to-FLAIR; split anew"),
+        ({"held_out": []}, r"no session was given to score on while tuning T2w-to-FLAIR; split again"),
+        ({"training": []}, r"no session was given to train on while tuning T2w-to-FLAIR; split again"),
         ({"trials": 0}, r"trials: 0 is too few to tune T2w-to-FLAIR; at least 1 is needed"),
         ({"ranges": {"batch_samples": Range(3, 4)}}, r"recipe tiny: batch_samples is 2, outside the range \[3, 4\]"),
     ],

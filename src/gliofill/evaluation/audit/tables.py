@@ -26,9 +26,9 @@ _METHOD = (
     "histogram (quantile matching), both fitted on the other participants of the sample and absent where there is none"
 )
 _SEEN = (
-    "training: the model was trained on this image, its figures are too good; perhaps: it was trained on a participant "
-    "of this label, but on another image, or that cannot be told; calibration: its uncertainty was calibrated on a "
-    "participant of this label, its coverage is too good; no"
+    "training: the model was trained on this image, so its figures are too good; perhaps: it was trained on a "
+    "participant of this label, but on another image, or that cannot be determined; calibration: its uncertainty was "
+    "calibrated on a participant of this label, so its coverage is too good; no"
 )
 
 #: explanations of the columns of each table
@@ -39,8 +39,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seen": _SEEN,
         "lesion_ml": "Volume of the lesion inside the brain, in millilitres",
         **{metric.name: metric.explanation for metric in METRICS.values()},
-        "scale_ratio": "Range of the intensities that the model can write over that of the acquired target, of which "
-        "the other columns know nothing: each image is brought to [0, 1] by its own scale; nearer to 1 is better",
+        "scale_ratio": "Range of the intensities that the model can write over that of the acquired target, which "
+        "the other columns ignore: each image is brought to [0, 1] by its own scale; nearer to 1 is better",
     },
     paths.AUDIT_SUMMARY: {
         "task": _IDENTITY["task"],
@@ -57,7 +57,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         **_IDENTITY,
         "status": "ok, or failed: left out of the other tables",
         "seen": _SEEN,
-        "domain": "inside or outside of the model's training data, by the source image; n/a if the model does not tell",
+        "domain": "inside or outside the model's training data, by the source image; n/a if the model does not say",
         "reason": "What went wrong, or what lies outside; n/a if nothing",
         "panels": "Picture of the session, relative to this table",
     },

@@ -164,7 +164,7 @@ def _note(task: Task, metrics: pd.DataFrame, sessions: pd.DataFrame) -> str:
     """Return what a reader must know before the numbers, in a sentence or two."""
     own = sessions[sessions["task"] == task.name]
     if own.empty:
-        return f"{task.name}: not audited, for no session has all four contrasts acquired and usable."
+        return f"{task.name}: not audited, because no session has all four contrasts acquired and usable."
     good = own[own["status"] == "ok"]
     rows = metrics[(metrics["task"] == task.name) & (metrics["method"] == MODEL)]
     text = (

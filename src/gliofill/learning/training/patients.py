@@ -56,14 +56,14 @@ def read_participants(path: Path) -> dict[str, dict[str, str]]:
     if "participant_id" not in columns:
         raise GliofillError(f"{path}: has no column participant_id; columns are separated by tabs")
     if twice := [column for column in columns if columns.count(column) > 1]:
-        raise GliofillError(f"{path}: column {twice[0]!r} stands there twice")
+        raise GliofillError(f"{path}: column {twice[0]!r} occurs twice")
     table: dict[str, dict[str, str]] = {}
     for line, row in rows:
         label = _text(row["participant_id"]).removeprefix("sub-")
         if not label:
             raise GliofillError(f"{path}: line {line} has no participant_id")
         if label in table:
-            raise GliofillError(f"{path}: line {line}: participant {label!r} stands there twice")
+            raise GliofillError(f"{path}: line {line}: participant {label!r} occurs twice")
         table[label] = {column: _text(row[column]) or UNKNOWN for column in columns}
     return table
 

@@ -91,4 +91,6 @@ def open_study(lock: JournalLock, name: str, pruner: optuna.pruners.BasePruner) 
                 load_if_exists=True,
             )
     except (OSError, LookupError, TypeError, ValueError, AssertionError) as error:
-        raise GliofillError(f"{lock.journal}: is no journal of Optuna ({error}); move it away to start anew") from error
+        raise GliofillError(
+            f"{lock.journal}: is not an Optuna journal ({error}); move it away to start anew"
+        ) from error

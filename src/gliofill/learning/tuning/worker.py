@@ -98,7 +98,7 @@ def _check(folder: Path, sessions: Sessions, settings: TuneSettings) -> None:
     for purpose, cases in (("train on", sessions.training), ("score on", sessions.held_out)):
         if not cases:
             raise GliofillError(
-                f"{folder}: no session was given to {purpose} while tuning {sessions.task.name}; split anew"
+                f"{folder}: no session was given to {purpose} while tuning {sessions.task.name}; split again"
             )
 
 

@@ -74,7 +74,9 @@ def _length_problem(path: Path, image: nib.Nifti1Image) -> str:
     most = wanted + max(GZIP_SLACK, piece)
     extra = (read_to_end(path, most=most) if path.suffix == ".gz" else path.stat().st_size) - wanted
     # a few bytes are padding; a slice of them means that the header claims too little, and the voxels are out of step
-    return f"goes on for {extra} bytes after its last voxel; the size in its header is wrong" if extra >= piece else ""
+    return (
+        f"continues for {extra} bytes after its last voxel; the size in its header is wrong" if extra >= piece else ""
+    )
 
 
 def measure(path: Path) -> Measurement:

@@ -186,7 +186,7 @@
     if (rank < 0) return;
     const i = strip.ranked[rank];
     if (cohort.pages[i]) location.href = encodeURI(pageOf(cohort.sessions[i]));
-    else strip.pointed.textContent = `${describe(strip, i)}: has no page`;
+    else strip.pointed.textContent = `${describe(strip, i)} has no page`;
   }
 
   function key(strip, event) {

@@ -20,7 +20,7 @@
       const script = document.createElement("script");
       script.src = address;
       script.onload = resolve;
-      script.onerror = () => reject(new Error(`${address} is not beside this page`));
+      script.onerror = () => reject(new Error(`${address} is missing beside this page`));
       document.head.append(script);
     });
 

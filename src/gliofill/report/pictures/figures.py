@@ -144,7 +144,7 @@ def _draw_before(
         figure.before_note = "not in the dataset"
         return
     if bids_dir is None:
-        figure.before_note = "the raw dataset is not at hand"
+        figure.before_note = "the raw dataset is not available"
         return
     transform = output_dir / paths.transform(facts.folder, contrast)
     try:
@@ -191,7 +191,7 @@ def _draw_after(
 def _read_on(grid: _Grid, path: Path) -> NDArray[np.float32]:
     data, _ = read_image(path)
     if data.shape != grid.brain.shape:
-        raise GliofillError(f"{path}: has not the grid of the session's brain mask; preprocess the session again")
+        raise GliofillError(f"{path}: is not on the grid of the session's brain mask; preprocess the session again")
     return data
 
 

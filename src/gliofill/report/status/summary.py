@@ -37,7 +37,7 @@ FAILURE_COLUMNS = {
     "step": "The step, and the contrast that it was about.",
     "reason": "What went wrong.",
     "log": "Log of the step, relative to this table.",
-    "slurm_log": "What SLURM had to say of the job; n/a if it ran elsewhere.",
+    "slurm_log": "What SLURM reported about the job; n/a if it ran elsewhere.",
 }
 
 
@@ -68,12 +68,12 @@ class Summary:
         if self.unfinished:
             sessions = len({failure.folder for failure in self.unfinished})
             count = f"{len(self.unfinished)} steps of {sessions} sessions"
-            text += f"\n{count} were not reached; a further run goes on there."
+            text += f"\n{count} were not reached; another run continues there."
         if not self.failures:
             return text
         redo = " ".join(sorted({_record(failure) for failure in self.failures}))
         return (
-            f"{text}\n{len(self.failures)} steps failed. Mend their input, then run "
+            f"{text}\n{len(self.failures)} steps failed. Fix the input, then run "
             f"only these again by adding (with the command gliofill: after --): --forcerun {redo}"
         )
 
@@ -145,7 +145,7 @@ def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[
             unusable[contrast] = outcome.reason
         if outcome.status == "unusable" and outcome.action == "impute":
             warnings.append(
-                f"{contrast}: the acquired image is unusable, it {outcome.reason}; a synthetic one stands in for it"
+                f"{contrast}: the acquired image is unusable, it {outcome.reason}; a synthetic one is used instead"
             )
         if record["status"] == "failed":
             failure = step_failure(output_dir, step, folder, contrast, record["reason"])

@@ -250,7 +250,7 @@ _README = f"""# Generated glioma cohort
 
 No person was scanned. `gliofill demo` grew these heads around the ICBM 2009a template brain that nilearn ships:
 individual anatomy, tumours, four contrasts, each with its own grid, rigid motion, bias field and noise. Some sessions
-lack a contrast, some hold a damaged file; the column `kind` of `participants.tsv` tells.
+lack a contrast, some hold a damaged file; the column `kind` of `participants.tsv` says which.
 
 - `derivatives/lesions`: lesion labels on the grid of the post-gadolinium T1w image (1 necrosis, 2 oedema, 3 enhancing;
   a tumour that does not enhance is all label 2).
