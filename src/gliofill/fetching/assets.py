@@ -1,11 +1,11 @@
 """What can be downloaded: from where, under which licence, and what to do with it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gliofill.errors import GliofillError
-from gliofill.fetching.downloads import RemoteFile, download, is_there
+from gliofill.fetching.downloads import RemoteFile, download
 
 #: the public address of TemplateFlow's archive, as the archive itself and its Python client (25.1.2) state it
 TEMPLATEFLOW = "https://templateflow.s3.amazonaws.com"
@@ -33,18 +33,16 @@ class Asset:
     files: Mapping[str, RemoteFile]
 
     def from_mirror(self, address: str) -> dict[str, RemoteFile]:
-        """Return the files as a mirror has them; sizes and checksums stay."""
+        """Return the files as a mirror has them; the checksums stay."""
         return {
-            key: RemoteFile(
-                file.address.replace(self.root, address.rstrip("/"), 1), file.size, file.algorithm, file.digest
-            )
+            key: replace(file, address=file.address.replace(self.root, address.rstrip("/"), 1))
             for key, file in self.files.items()
         }
 
 
-def _templateflow(name: str, size: int, md5: str) -> RemoteFile:
+def _templateflow(name: str, md5: str) -> RemoteFile:
     template = name.split("_")[0]
-    return RemoteFile(f"{TEMPLATEFLOW}/{template}/{name}", size, "md5", md5)
+    return RemoteFile(f"{TEMPLATEFLOW}/{template}/{name}", f"md5:{md5}")
 
 
 ASSETS = {
@@ -54,14 +52,14 @@ ASSETS = {
         "Copyright (C) 1993-2004 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological Institute, "
         "McGill University; free to use with this notice; cite https://doi.org/10.1016/j.neuroimage.2010.07.033",
         TEMPLATEFLOW,
-        # sizes and checksums are those of the archive's git-annex keys
+        # the checksums are those of the archive's git-annex keys
         # (github.com/templateflow/tpl-MNI152NLin2009aSym, commit 4a9d06a)
         {
             "head_template": _templateflow(
-                "tpl-MNI152NLin2009aSym_res-1_T1w.nii.gz", 13468479, "13579fbd259953cecd32ff6a2f0bf981"
+                "tpl-MNI152NLin2009aSym_res-1_T1w.nii.gz", "13579fbd259953cecd32ff6a2f0bf981"
             ),
             "head_template_mask": _templateflow(
-                "tpl-MNI152NLin2009aSym_res-1_desc-brain_mask.nii.gz", 169160, "04c66866c5b5a4289267dd607ee2e444"
+                "tpl-MNI152NLin2009aSym_res-1_desc-brain_mask.nii.gz", "04c66866c5b5a4289267dd607ee2e444"
             ),
         },
     )
@@ -84,7 +82,7 @@ def fetch_asset(
     mirror
         Address that stands in for the asset's own.
     log
-        Is told what happens.
+        Receives lines of text.
 
     Returns
     -------
@@ -102,8 +100,8 @@ def fetch_asset(
     if offline:
         for file in files.values():
             path = folder / file.name
-            if not is_there(file, folder):
-                state = file.problem(path) if path.is_file() else "is not there"
+            if not file.is_whole(path):
+                state = "is damaged" if path.is_file() else "is not there"
                 raise GliofillError(
                     f"{path}: {state}, and --offline forbids downloading it; run this without --offline where there "
                     f"is a network ({file.address}), and copy the folder"
