@@ -28,7 +28,7 @@ def test_the_summary_writes_the_tables_and_does_not_fail(unfinished: Path, capsy
 
 @pytest.mark.parametrize(
     ("words", "code", "printed"),
-    [([], 0, "the run goes on"), (["--results"], 1, "were not reached"), (["--write"], 1, "were not reached")],
+    [([], 0, "the run is in progress"), (["--results"], 1, "were not reached"), (["--write"], 1, "were not reached")],
     ids=["progress", "results", "write"],
 )
 def test_the_status_is_where_a_run_stands_or_its_results_if_asked_for(

@@ -110,13 +110,13 @@ def test_overlay_flickers_by_button_and_key_and_by_itself(browser: Browser, orig
         stage = page.locator("#flicker")
         page.get_by_role("combobox", name="Second", exact=True).select_option(label="FLAIR, synthetic")
         before = pixels(stage)
-        page.get_by_role("button", name="Change places").click()
+        page.get_by_role("button", name="Toggle").click()
         expect(page.locator("#flicker-shown")).to_have_text("shown: FLAIR, synthetic")
         assert np.abs(pixels(stage) - before).mean() > 1
         stage.focus()
         page.keyboard.press("f")
         expect(page.locator("#flicker-shown")).to_have_text("shown: T1post")
-        page.get_by_label("by itself").check()
+        page.get_by_label("automatically").check()
         expect(page.locator("#flicker-shown")).to_have_text("shown: FLAIR, synthetic")
         page.get_by_label("brain mask").uncheck()
         assert not page.locator("path.outline-brain").first.is_visible()
@@ -129,7 +129,7 @@ def test_viewer_draws_volumes_and_moves_through_slices(browser: Browser, origin:
         page.get_by_role("button", name="Open the viewer").click()
         page.wait_for_selector("#viewer-canvas[data-ready=yes]", timeout=60000)
         canvas, place = page.locator("#viewer-frame"), page.locator("#viewer-place")
-        page.get_by_role("combobox", name="Over it", exact=True).select_option(label="nothing")
+        page.get_by_role("combobox", name="Overlay", exact=True).select_option(label="nothing")
         expect(place).not_to_contain_text("lesion")
         drawn = pixels(canvas)
         assert (drawn > 40).mean() > 0.1, "three planes of a brain, not a black frame"
@@ -142,7 +142,7 @@ def test_viewer_draws_volumes_and_moves_through_slices(browser: Browser, origin:
         assert np.abs(pixels(canvas) - drawn).mean() > 1
         page.get_by_role("combobox", name="Image", exact=True).select_option(label="FLAIR, synthetic")
         expect(place).to_contain_text("FLAIR, synthetic")
-        page.get_by_role("combobox", name="Over it", exact=True).select_option(
+        page.get_by_role("combobox", name="Overlay", exact=True).select_option(
             label="uncertainty of the synthetic FLAIR"
         )
         expect(place).to_contain_text("uncertainty")

@@ -229,7 +229,7 @@ def test_cohort_page_and_viewer_of_the_run_work(browser: "Browser", output: Path
         page.get_by_role("combobox", name="FLAIR", exact=True).select_option(label="synthetic")
         assert page.locator("#matrix-body tr:not(.spacer) th").all_inner_texts() == ["sub-02"]
         page.get_by_role("link", name="sub-02", exact=True).first.click()
-        page.get_by_role("button", name="Change places").click()
+        page.get_by_role("button", name="Toggle").click()
         page.get_by_role("button", name="Open the viewer").click()
         page.wait_for_selector("#viewer-canvas[data-ready=yes]", timeout=120_000)
         where = page.locator("#viewer-place").inner_text()
