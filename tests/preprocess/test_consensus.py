@@ -12,6 +12,7 @@ from gliofill.files.nifti import write_image
 from gliofill.preprocess.consensus import OUTSIDE_MM, agreement, vote
 from gliofill.preprocess.masks import read_masks
 from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.scratch import Scratch
 from gliofill.preprocess.spaces import OutputSpace
 
 T1POST, T1W, T2W, FLAIR = Contrast
@@ -68,6 +69,6 @@ def test_a_contrast_in_which_no_brain_was_found_does_not_agree(tmp_path: Path, i
         write_image(files["brain_T2w"], ball(10), np.eye(4))
     space = OutputSpace(paths.SPACE, "", "", lambda what: files[str(what)])
     plan = SessionPlan("sub-01", {T1POST: tmp_path, T2W: tmp_path}, T1POST)
-    found = read_masks(plan, PreprocessSettings(brain_border_mm=0), tmp_path, [space])
+    found = read_masks(plan, PreprocessSettings(brain_border_mm=0), Scratch(tmp_path, T1POST), [space])
     assert found.agreement == ({T1POST: 1.0, T2W: 1.0} if is_found else {T2W: 0.0})
     assert found.voters == (T1POST,) and np.array_equal(found.by_space[paths.SPACE], ball(10) < 0)

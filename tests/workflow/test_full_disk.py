@@ -30,6 +30,7 @@ from gliofill.files.nifti import write_image
 from gliofill.preprocess import session, verdicts
 from gliofill.preprocess.plan import SessionPlan
 from gliofill.preprocess.rigid import write_matrix
+from gliofill.preprocess.scratch import MASK, Scratch
 from gliofill.preprocess.workflow import NodeFailure
 from gliofill.run.lock import take_lock
 
@@ -139,12 +140,12 @@ def acquire(folder: Path) -> tuple[Path, Path]:
 
 def leave_scratch(_workflow: object, scratch: Path, **_: object) -> list[NodeFailure]:
     """Leave what the steps of a session would."""
-    for name, data in (("T2w", np.random.default_rng(0).random(GRID)), ("mask", np.ones(GRID))):
-        folder = scratch / "session" / f"resample_{name}"
-        folder.mkdir(parents=True)
-        nib.save(nib.Nifti1Image(data.astype(np.float32), np.eye(4)), folder / "resampled.nii")
-    write_matrix(scratch / "session" / "resample_T2w" / "resampled.txt", np.eye(4))
-    write_json(scratch / "session" / "align" / "aligned.json", {})
+    left = Scratch(scratch, Contrast.T2W)
+    for what, data in ((Contrast.T2W, np.random.default_rng(0).random(GRID)), (MASK, np.ones(GRID))):
+        left.on_template(what).parent.mkdir(parents=True)
+        nib.save(nib.Nifti1Image(data.astype(np.float32), np.eye(4)), left.on_template(what))
+    write_matrix(left.transform(Contrast.T2W), np.eye(4))
+    write_json(left.alignment_scores, {})
     return []
 
 

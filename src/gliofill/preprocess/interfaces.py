@@ -11,6 +11,7 @@ from nipype.interfaces.base import BaseInterface, BaseInterfaceInputSpec, File, 
 
 from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
+from gliofill.preprocess import scratch
 
 
 class _Step(BaseInterface):
@@ -18,6 +19,10 @@ class _Step(BaseInterface):
 
     def _out(self, name: str) -> Path:
         return Path.cwd() / name
+
+    def _files(self, **names: str) -> dict[str, str]:
+        """Return the outputs by the names of their files."""
+        return {output: str(self._out(name)) for output, name in names.items()}
 
 
 class CorrectInput(BaseInterfaceInputSpec):
@@ -44,14 +49,14 @@ class Correct(_Step):
 
         steps.correct(
             Path(self.inputs.image),
-            self._out("corrected.nii"),
+            self._out(scratch.CORRECTED),
             bias_correction=self.inputs.bias_correction,
             stripped=self.inputs.stripped,
         )
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        return {"image": str(self._out("corrected.nii"))}
+        return self._files(image=scratch.CORRECTED)
 
 
 class StripInput(BaseInterfaceInputSpec):
@@ -82,7 +87,7 @@ class Strip(_Step):
         inputs = self.inputs
         steps.strip(
             Path(inputs.image),
-            self._out("mask.nii"),
+            self._out(scratch.MASK_FILE),
             settings=PreprocessSettings.from_json(inputs.settings),
             contrast=Contrast(inputs.contrast),
             raw=None if inputs.raw is Undefined else Path(inputs.raw),
@@ -91,14 +96,14 @@ class Strip(_Step):
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        files = {name: self._out(f"{name}.nii") for name in ("mask", "distance")}
+        files = {"mask": self._out(scratch.MASK_FILE), "distance": self._out(scratch.DISTANCE_FILE)}
         return {name: str(file) for name, file in files.items() if file.is_file()}
 
 
 class TakeInput(BaseInterfaceInputSpec):
     """Inputs of `Take`."""
 
-    given = File(exists=True, mandatory=True)
+    mask = File(exists=True, mandatory=True)
     reference = File(exists=True, mandatory=True)
 
 
@@ -110,11 +115,11 @@ class Take(_Step):
     def _run_interface(self, runtime: Any) -> Any:
         from gliofill.preprocess import steps
 
-        steps.take_mask(Path(self.inputs.given), Path(self.inputs.reference), self._out("mask.nii"))
+        steps.take_mask(Path(self.inputs.mask), Path(self.inputs.reference), self._out(scratch.MASK_FILE))
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        return {"mask": str(self._out("mask.nii"))}
+        return self._files(mask=scratch.MASK_FILE)
 
 
 class RegisterInput(BaseInterfaceInputSpec):
@@ -141,11 +146,11 @@ class Register(_Step):
         from gliofill.preprocess import steps
 
         files = [Path(getattr(self.inputs, name)) for name in ("reference", "mask", "moving")]
-        steps.register_to_reference(files[0], files[1], files[2], self._out("registered.txt"))
+        steps.register_to_reference(files[0], files[1], files[2], self._out(scratch.REGISTERED))
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        return {"transform": str(self._out("registered.txt")), "scores": str(self._out("registered.json"))}
+        return self._files(transform=scratch.REGISTERED, scores=scratch.scores_of(scratch.REGISTERED))
 
 
 class AlignInput(BaseInterfaceInputSpec):
@@ -170,14 +175,14 @@ class Align(_Step):
         steps.align(
             Path(inputs.reference),
             Path(inputs.mask),
-            self._out("aligned.txt"),
+            self._out(scratch.ALIGNED),
             contrast=Contrast(inputs.contrast),
             target=None if inputs.target is Undefined else (Path(inputs.target), Path(inputs.target_mask)),
         )
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        return {"transform": str(self._out("aligned.txt")), "scores": str(self._out("aligned.json"))}
+        return self._files(transform=scratch.ALIGNED, scores=scratch.scores_of(scratch.ALIGNED))
 
 
 class ResampleInput(BaseInterfaceInputSpec):
@@ -209,11 +214,11 @@ class Resample(_Step):
         steps.resample_to_grid(
             Path(inputs.image),
             [Path(transform) for transform in (inputs.align, inputs.register) if transform is not Undefined],
-            self._out("resampled.nii"),
+            self._out(scratch.RESAMPLED),
             interpolation=inputs.interpolation,
             grid=None if inputs.grid is Undefined else Path(inputs.grid),
         )
         return runtime
 
     def _list_outputs(self) -> dict[str, str]:
-        return {"image": str(self._out("resampled.nii")), "transform": str(self._out("resampled.txt"))}
+        return self._files(image=scratch.RESAMPLED, transform=scratch.transform_of(scratch.RESAMPLED))

@@ -15,8 +15,9 @@ from gliofill.files.atomic import read_json, sha256
 from gliofill.files.nifti import read_image
 from gliofill.preprocess.consensus import agreement, vote
 from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.scratch import MASK, Scratch, distance_in
 from gliofill.preprocess.spaces import OutputSpace
-from gliofill.preprocess.workflow import scratch_of, votes
+from gliofill.preprocess.workflow import votes
 
 Mask = NDArray[np.bool_]
 
@@ -42,7 +43,7 @@ class SessionMasks:
 
 
 def read_masks(
-    plan: SessionPlan, settings: PreprocessSettings, scratch: Path, spaces: Sequence[OutputSpace]
+    plan: SessionPlan, settings: PreprocessSettings, scratch: Scratch, spaces: Sequence[OutputSpace]
 ) -> SessionMasks:
     """Read the masks of a session, and let its contrasts vote where the brain was measured in all of them.
 
@@ -50,17 +51,17 @@ def read_masks(
     the others is told all the same.
     """
     if not votes(plan, settings):
-        return SessionMasks({space.label: read_image(space.find("mask"))[0] > 0.5 for space in spaces}, {}, ())
+        return SessionMasks({space.label: read_image(space.find(MASK))[0] > 0.5 for space in spaces}, {}, ())
     masks, agreements = {}, {}
     voters = tuple(contrast for contrast in plan.images if _is_placed(contrast, plan, scratch))
     for space in spaces:
-        files = {contrast: space.find(f"brain_{contrast}") for contrast in plan.images}
+        files = {contrast: space.find(distance_in(contrast)) for contrast in plan.images}
         distances = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
         voters = tuple(contrast for contrast in voters if contrast in distances)
         if voters:
             masks[space.label] = vote({contrast: distances[contrast] for contrast in voters}, settings.brain_border_mm)
         else:  # the mask of the reference is there, what it was made of is not
-            masks[space.label] = read_image(space.find("mask"))[0] > 0.5
+            masks[space.label] = read_image(space.find(MASK))[0] > 0.5
         if space.label == paths.SPACE:
             # where no brain was found, or its place is not known, none agrees
             agreements = dict.fromkeys((contrast for contrast in plan.images if contrast not in distances), 0.0)
@@ -98,6 +99,6 @@ def _program_facts(settings: PreprocessSettings) -> dict[str, Any]:
     return {"program": Path(find_program(settings)).name, "weights": weights.name, "weights_sha256": sha256(file)}
 
 
-def _is_placed(contrast: Contrast, plan: SessionPlan, scratch: Path) -> bool:
-    scores = scratch_of(scratch, f"register_{contrast}") / "registered.json"
+def _is_placed(contrast: Contrast, plan: SessionPlan, scratch: Scratch) -> bool:
+    scores = scratch.registration_scores(contrast)
     return contrast is plan.reference or (scores.is_file() and not read_json(scores)["problem"])

@@ -24,8 +24,9 @@ from gliofill.files.nifti import read_image, write_image
 from gliofill.preprocess.longitudinal import align_to_first, read_first
 from gliofill.preprocess.masks import SessionMasks, describe, read_masks
 from gliofill.preprocess.plan import SessionPlan, plan_session
+from gliofill.preprocess.scratch import LESION, MASK, Scratch
 from gliofill.preprocess.spaces import OutputSpace, output_spaces
-from gliofill.preprocess.workflow import NodeFailure, build, resampled, run, scratch_of
+from gliofill.preprocess.workflow import NodeFailure, build, run
 from gliofill.run.disk import disk_problem
 from gliofill.run.lock import remove_temporary
 from gliofill.run.processes import KILLED
@@ -168,9 +169,9 @@ class _Publisher:
         failures: list[NodeFailure],
     ) -> None:
         self.plan, self.settings, self.bids_dir, self.output_dir = plan, settings, bids_dir, output_dir
-        self.scratch = scratch
+        self.scratch = Scratch(scratch, plan.reference)
         self.failures = {failure.node: failure.message for failure in failures}
-        self.spaces = output_spaces(plan, settings, scratch, self._source(plan.images[plan.reference]))
+        self.spaces = output_spaces(plan, settings, self.scratch, self._source(plan.images[plan.reference]))
 
     def publish(self) -> dict[str, Any]:
         """Write what the workflow made, and return the manifest."""
@@ -180,7 +181,7 @@ class _Publisher:
             "Reference": str(self.plan.reference),
             "BiasCorrection": self.settings.bias_correction,
         }
-        if not resampled(self.scratch, "mask").is_file():
+        if not self.scratch.on_template(MASK).is_file():
             manifest["Contrasts"] = {str(contrast): self._failed(contrast) for contrast in self.plan.images}
             return manifest
         manifest["Spaces"] = [space.label for space in self.spaces]
@@ -188,7 +189,7 @@ class _Publisher:
         masks = found.by_space
         manifest["BrainMask"] = self._publish_mask(found)
         target = self.plan.target.uri if self.plan.target else paths.SPACE
-        alignment = _read_scores(scratch_of(self.scratch, "align") / "aligned.json")
+        alignment = _read_scores(self.scratch.alignment_scores)
         manifest["TemplateAlignment"] = {"target": target, **alignment}
         manifest["Contrasts"] = {
             str(contrast): self._publish_contrast(contrast, masks) for contrast in self.plan.images
@@ -201,15 +202,14 @@ class _Publisher:
     def _judged(self, manifest: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
         from gliofill.preprocess.verdicts import judge_session  # nilearn takes seconds to load
 
-        files = {contrast: resampled(self.scratch, contrast) for contrast in self.plan.images}
+        files = {contrast: self.scratch.on_template(contrast) for contrast in self.plan.images}
         images = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
         return judge_session(manifest, images, mask)
 
     def _failed(self, contrast: Contrast) -> dict[str, Any]:
         """Find the failed step that this contrast waited for."""
-        waited = [f"{step}_{contrast}" for step in ("correct", "register", "resample", "native")]
-        waited += [f"correct_{self.plan.reference}", "strip", "align", "resample_mask"]
-        reason = next((f"{node}: {self.failures[node]}" for node in waited if node in self.failures), "not reached")
+        steps = self.scratch.steps.needed_for(contrast)
+        reason = next((f"{step}: {self.failures[step]}" for step in steps if step in self.failures), "not reached")
         return {"status": "failed", "reason": reason, "source": self._source(self.plan.images[contrast])}
 
     def _publish_mask(self, found: SessionMasks) -> dict[str, Any]:
@@ -220,7 +220,7 @@ class _Publisher:
         names = []
         for space in self.spaces:
             names.append(paths.brain_mask(self.plan.folder, space=space.label))
-            _, affine = read_image(space.find("mask"))
+            _, affine = read_image(space.find(MASK))
             mask = found.by_space[space.label]
             write_image(self.output_dir / names[-1], mask, affine, dtype="uint8", description="brain mask")
             description = f"Brain mask of the session (method: {facts['method']})"
@@ -239,8 +239,8 @@ class _Publisher:
             write_image(self.output_dir / names[-1], inside, affine, description="acquired, preprocessed")
             facts = {"Description": self._description(contrast, space), "Synthetic": False, "SkullStripped": True}
             self._write_sidecar(names[-1], space, {**facts, "Sources": [source]})
-        names += self._publish_transforms(contrast, resampled(self.scratch, contrast).with_suffix(".txt"))
-        scores = scratch_of(self.scratch, f"register_{contrast}") / "registered.json"
+        names += self._publish_transforms(contrast, self.scratch.transform(contrast))
+        scores = self.scratch.registration_scores(contrast)
         entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
         if scores.is_file():
             entry["registration"] = _read_scores(scores)
@@ -268,14 +268,14 @@ class _Publisher:
     def _publish_lesion(self) -> dict[str, Any]:
         assert self.plan.lesion is not None
         source = self._source(self.plan.lesion.path)
-        if not all(space.find("lesion").is_file() for space in self.spaces):
-            steps = ("resample_lesion", "native_lesion")
+        if not all(space.find(LESION).is_file() for space in self.spaces):
+            steps = (self.scratch.steps.to_template(LESION), self.scratch.steps.to_native(LESION))
             reason = next((self.failures[step] for step in steps if step in self.failures), "not reached")
             return {"status": "failed", "reason": reason, "source": source}
         names = []
         for space in self.spaces:
             names.append(paths.lesion(self.plan.folder, space=space.label))
-            data, affine = read_image(space.find("lesion"))
+            data, affine = read_image(space.find(LESION))
             write_image(self.output_dir / names[-1], np.rint(data), affine, dtype="uint8", description="lesion labels")
             description = "Lesion labels, carried over by nearest neighbour"
             self._write_sidecar(names[-1], space, {"Description": description, "Sources": [source]})

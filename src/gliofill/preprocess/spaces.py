@@ -8,7 +8,7 @@ from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.preprocess.plan import SessionPlan
-from gliofill.preprocess.workflow import resampled, scratch_of
+from gliofill.preprocess.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,7 @@ class OutputSpace:
     description
         How images came there.
     find
-        Gives the scratch file of a contrast, of the ``mask``, of the ``lesion``, or, as ``brain_`` and a contrast, of
-        the distance from the brain that was measured in it.
+        Gives the scratch file of a contrast, or of what else `Scratch.on_template` names.
     sources
         BIDS URIs of what decided on the place of the images there, beside themselves.
     """
@@ -37,39 +36,33 @@ class OutputSpace:
     sources: tuple[str, ...] = ()
 
 
-def output_spaces(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, reference: str) -> list[OutputSpace]:
+def output_spaces(
+    plan: SessionPlan, settings: PreprocessSettings, scratch: Scratch, reference: str
+) -> list[OutputSpace]:
     """Return the spaces of a session, the template first.
 
     Parameters
     ----------
-    plan, settings, scratch
+    plan, settings
         As for the workflow.
+    scratch
+        Where it ran.
     reference
         BIDS URI of the acquired image of the reference contrast.
     """
-
-    def on_reference(what: Contrast | str) -> Path:
-        if what == "mask":
-            return scratch_of(scratch, "strip") / "mask.nii"
-        if what == f"brain_{plan.reference}":
-            return scratch_of(scratch, "strip") / "distance.nii"
-        if what == plan.reference:  # it is there already: no interpolation
-            return scratch_of(scratch, f"correct_{what}") / "corrected.nii"
-        return scratch_of(scratch, f"native_{what}") / "resampled.nii"
-
     target = plan.target
     place = f"{target.folder}, which lies in {paths.SPACE}," if target else paths.SPACE
     template = OutputSpace(
         paths.SPACE,
         paths.SPATIAL_REFERENCE,
         f"aligned rigidly to {place} through the session's {plan.reference}",
-        lambda what: resampled(scratch, what),
+        scratch.on_template,
         (target.uri,) if target else (),
     )
     native = OutputSpace(
         paths.NATIVE,
         reference,
         f"aligned rigidly to the session's {plan.reference}, on its grid",
-        on_reference,
+        scratch.on_reference,
     )
     return [template, *([native] if "native" in settings.output_spaces else [])]

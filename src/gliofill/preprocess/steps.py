@@ -20,6 +20,7 @@ from gliofill.preprocess.external_programs import measure_brain
 from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
 from gliofill.preprocess.resampling import resample
 from gliofill.preprocess.rigid import read_matrix, write_matrix
+from gliofill.preprocess.scratch import DISTANCE_FILE
 
 
 def correct(image: Path, out: Path, *, bias_correction: bool, stripped: bool) -> None:
@@ -65,7 +66,7 @@ def strip(
         else:
             model = load_model(Path(settings.brain_model) if settings.brain_model else EMBEDDED)
             distance = brain_distance(model, *read_image(image))
-        ants.image_write(native.new_image_like(distance), str(out.with_name("distance.nii")))
+        ants.image_write(native.new_image_like(distance), str(out.with_name(DISTANCE_FILE)))
         mask = brain.mask_within(native, distance, settings.brain_border_mm)
     elif settings.brain_mask == "none":
         mask = brain.nonzero_mask(ants.image_read(str(raw)))

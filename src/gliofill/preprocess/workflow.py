@@ -15,14 +15,13 @@ from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.preprocess.interfaces import Align, Correct, Register, Resample, Strip, Take
 from gliofill.preprocess.plan import SessionPlan
+from gliofill.preprocess.scratch import ALIGN, CRASHES, LESION, MASK, WORKFLOW, Steps, distance_in
 from gliofill.run.processes import end_with_parent
 
 # One thread per step: the result does not depend on the cores that a session gets, and contrasts run side by side
 # instead.
 # ITK reads this when it is loaded, in the processes that the nodes run in.
 SINGLE_THREAD = dict.fromkeys(("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-
-CRASHES = "crashes"
 
 
 def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, threads: int = 1) -> Workflow:
@@ -37,15 +36,15 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, thr
     scratch
         Folder for intermediate files; each node has its own below ``session``.
     threads
-        For a program of others that finds the brain; it runs alone.
+        For a third-party tool that finds the brain; it runs alone.
     """
     _configure(scratch)
-    workflow = Workflow(name="session", base_dir=str(scratch))
+    workflow, steps = Workflow(name=WORKFLOW, base_dir=str(scratch)), Steps(plan.reference)
     stripped = settings.brain_mask == "none"
     corrected = {
         contrast: Node(
             Correct(image=str(path), bias_correction=settings.bias_correction, stripped=stripped),
-            name=f"correct_{contrast}",
+            name=steps.correct(contrast),
         )
         for contrast, path in plan.images.items()
     }
@@ -55,31 +54,31 @@ def build(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, thr
     mask = _mask_source(workflow, plan, settings, reference, threads)
     workflow.connect(mask, "mask", align, "mask")
     for contrast, image in corrected.items():
-        resample = _resample(workflow, f"resample_{contrast}", align, settings.interpolation)
+        resample = _resample(workflow, steps.to_template(contrast), align, settings.interpolation)
         workflow.connect(image, "image", resample, "image")
         if contrast is not plan.reference:
-            register = Node(Register(), name=f"register_{contrast}")
+            register = Node(Register(), name=steps.register(contrast))
             workflow.connect(
                 [(reference, register, [("image", "reference")]), (image, register, [("image", "moving")])]
             )
             workflow.connect(mask, "mask", register, "mask")
             workflow.connect(register, "transform", resample, "register")
-    brain = _resample(workflow, "resample_mask", align, "mask")
+    brain = _resample(workflow, steps.to_template(MASK), align, "mask")
     workflow.connect(mask, "mask", brain, "image")
     if votes(plan, settings):
         _add_votes(workflow, plan, settings, corrected, threads)
     if plan.lesion is not None:
-        lesion = _resample(workflow, "resample_lesion", align, "nearest")
+        lesion = _resample(workflow, steps.to_template(LESION), align, "nearest")
         lesion.inputs.image = str(plan.lesion.path)
         if plan.lesion.contrast is not plan.reference:
-            workflow.connect(workflow.get_node(f"register_{plan.lesion.contrast}"), "transform", lesion, "register")
+            workflow.connect(workflow.get_node(steps.register(plan.lesion.contrast)), "transform", lesion, "register")
     if "native" in settings.output_spaces:
         _add_native(workflow, plan, settings, corrected)
     return workflow
 
 
 def _align(plan: SessionPlan) -> Node:
-    node = Node(Align(contrast=str(plan.reference)), name="align")
+    node = Node(Align(contrast=str(plan.reference)), name=ALIGN)
     if plan.target is not None:
         node.inputs.target, node.inputs.target_mask = str(plan.target.image), str(plan.target.mask)
     return node
@@ -98,40 +97,40 @@ def _add_votes(
     threads: int,
 ) -> None:
     """Add the distances from the brain that are measured in each contrast, on the grids of the outputs."""
+    steps = Steps(plan.reference)
     for contrast, image in corrected.items():
-        is_reference = contrast is plan.reference
-        strip = workflow.get_node("strip") if is_reference else _strip(f"strip_{contrast}", contrast, settings, threads)
-        if not is_reference:
+        is_reference, distance = contrast is plan.reference, distance_in(contrast)
+        if is_reference:
+            strip = workflow.get_node(steps.strip())
+        else:
+            strip = _strip(steps.strip(contrast), contrast, settings, threads)
             workflow.connect(image, "image", strip, "image")
-        spaces = {"resample_brain": [("align", "align")]}
+        nodes = [_resample(workflow, steps.to_template(distance), workflow.get_node(ALIGN), "distance")]
         if "native" in settings.output_spaces and not is_reference:
-            spaces["native_brain"] = []
-        for name, transforms in spaces.items():
-            node = Node(Resample(interpolation="distance"), name=f"{name}_{contrast}")
+            nodes.append(Node(Resample(interpolation="distance"), name=steps.to_native(distance)))
+            workflow.connect(corrected[plan.reference], "image", nodes[-1], "grid")
+        for node in nodes:
             workflow.connect(strip, "distance", node, "image")
-            if not transforms:
-                workflow.connect(corrected[plan.reference], "image", node, "grid")
             if not is_reference:
-                transforms = [*transforms, (f"register_{contrast}", "register")]
-            for source, trait in transforms:
-                workflow.connect(workflow.get_node(source), "transform", node, trait)
+                workflow.connect(workflow.get_node(steps.register(contrast)), "transform", node, "register")
 
 
 def _add_native(
     workflow: Workflow, plan: SessionPlan, settings: PreprocessSettings, corrected: Mapping[Contrast, Node]
 ) -> None:
     """Add what brings images onto the grid of the reference; the reference itself is there already."""
+    steps = Steps(plan.reference)
     for contrast, image in corrected.items():
         if contrast is not plan.reference:
-            node = Node(Resample(interpolation=settings.interpolation), name=f"native_{contrast}")
+            node = Node(Resample(interpolation=settings.interpolation), name=steps.to_native(contrast))
             workflow.connect(image, "image", node, "image")
             workflow.connect(corrected[plan.reference], "image", node, "grid")
-            workflow.connect(workflow.get_node(f"register_{contrast}"), "transform", node, "register")
+            workflow.connect(workflow.get_node(steps.register(contrast)), "transform", node, "register")
     if plan.lesion is not None:
-        node = Node(Resample(interpolation="nearest", image=str(plan.lesion.path)), name="native_lesion")
+        node = Node(Resample(interpolation="nearest", image=str(plan.lesion.path)), name=steps.to_native(LESION))
         workflow.connect(corrected[plan.reference], "image", node, "grid")
         if plan.lesion.contrast is not plan.reference:
-            workflow.connect(workflow.get_node(f"register_{plan.lesion.contrast}"), "transform", node, "register")
+            workflow.connect(workflow.get_node(steps.register(plan.lesion.contrast)), "transform", node, "register")
 
 
 def _mask_source(
@@ -139,10 +138,10 @@ def _mask_source(
 ) -> Node:
     """Return the node that makes the brain mask, or takes one that is there."""
     if plan.brain_mask is not None:
-        take = Node(Take(given=str(plan.brain_mask.path)), name="strip")
+        take = Node(Take(mask=str(plan.brain_mask.path)), name=Steps(plan.reference).strip())
         workflow.connect(reference, "image", take, "reference")
         return take
-    strip = _strip("strip", plan.reference, settings, threads)
+    strip = _strip(Steps(plan.reference).strip(), plan.reference, settings, threads)
     if settings.brain_mask == "none":
         strip.inputs.raw = str(plan.images[plan.reference])
     workflow.connect(reference, "image", strip, "image")
@@ -256,13 +255,3 @@ def _read_crash(path: Path) -> NodeFailure:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     message = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no message")
     return NodeFailure(node.split(".")[-1], message.removeprefix("gliofill.errors.GliofillError: "))
-
-
-def scratch_of(scratch: Path, node: str) -> Path:
-    """Return the folder where a node of a session left its files."""
-    return scratch / "session" / node
-
-
-def resampled(scratch: Path, what: Contrast | str) -> Path:
-    """Return the resampled image of a contrast, or of what else `OutputSpace.find` names."""
-    return scratch_of(scratch, f"resample_{what}") / "resampled.nii"
