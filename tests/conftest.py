@@ -102,7 +102,7 @@ def browser() -> Iterator["Browser"]:
 
 
 #: they take minutes; the two processes of the suite end together if they come first
-LONGEST = ("test_workflow.py", "test_experiment.py", "test_registration_accuracy.py", "test_dataset.py")
+LONGEST = ("test_workflow.py", "test_experiment.py", "test_longitudinal.py", "test_dataset.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,6 +16,10 @@ from gliofill.extraction.network import BrainNetwork
 from gliofill.files.nifti import read_image, write_image
 from gliofill.metrics.overlap import dice
 from gliofill.preprocess import steps
+from gliofill.preprocess.bias import correct_bias
+from gliofill.preprocess.brain import built_in_template, carry_mask
+from gliofill.preprocess.registration import register
+from gliofill.preprocess.resampling import resample
 from gliofill.simulation.head import built_in_head, render
 
 # a little below what was measured: docs/preprocessing.md; the schematic head's own mask has the CSF over the gyri too
@@ -74,3 +78,21 @@ def test_the_brain_of_a_real_glioma_with_skull_is_found_in_every_contrast(networ
         reference = read_image(masks / f"sub-FG6692_{mask}_mask.nii.gz")[0] > 0
         scores[name] = dice(brain_mask(network, image, affine), reference)
     assert min(scores.values()) >= LEAST_REAL, scores
+
+
+def test_built_in_head_masks_a_real_glioma_session(real_data: Path) -> None:
+    anat, masks = (real_data / "raw" / folder / "sub-FG6692" / "anat" for folder in (".", "derivatives/brainmasks"))
+    names = {"T1post": "ce-gadolinium_{}T1w", "T1w": "{}T1w", "T2w": "{}T2w", "FLAIR": "{}FLAIR"}
+    images, references = {}, {}
+    for contrast, name in names.items():
+        raw = ants.image_read(str(anat / f"sub-FG6692_{name.format('')}.nii.gz"))
+        images[contrast] = correct_bias(raw, ants.get_mask(raw))
+        mask = ants.image_read(str(masks / f"sub-FG6692_{name.format('desc-')}brain_mask.nii.gz"))
+        references[contrast] = mask.numpy() > 0
+    brain = carry_mask(images["T1post"], built_in_template(Contrast.T1POST))
+    scores = {"T1post": dice(brain.numpy() > 0, references["T1post"])}
+    for contrast in ("T1w", "T2w", "FLAIR"):
+        matrix = register(images["T1post"], brain, images[contrast]).matrix
+        carried = resample(brain, images[contrast], np.linalg.inv(matrix)).numpy() > 0.5
+        scores[contrast] = dice(carried, references[contrast])
+    assert np.mean(list(scores.values())) >= 0.88, scores

@@ -14,10 +14,10 @@ from gliofill.config.settings import ImputeSettings, PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.files.atomic import read_json, write_json
+from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import is_same_grid, read_image, write_image
 from gliofill.preprocess.native import carry_to_native
 from gliofill.preprocess.plan import Companion, SessionPlan
-from gliofill.preprocess.rigid import write_matrix
 from gliofill.preprocess.steps import resample_to_grid
 from gliofill.preprocess.workflow import build
 from gliofill.synthesis import gap
@@ -52,7 +52,7 @@ def test_a_contrast_lies_on_the_grid_of_the_reference_after_one_interpolation(tm
     write_image(tmp_path / "contrast.nii.gz", ramp(own, shape), own)
     write_image(tmp_path / "reference.nii.gz", np.ones(SHAPE), REFERENCE)
     move = rigid(9, 4, -3, 2)
-    write_matrix(tmp_path / "registered.txt", move)
+    write_transform(tmp_path / "registered.txt", move)
     out = tmp_path / "out.nii"
     resample_to_grid(
         tmp_path / "contrast.nii.gz",
@@ -73,8 +73,8 @@ def write_session(folder: Path, spaces: list[str]) -> np.ndarray:
     entry["Contrasts"]["T1post"] |= {"source": "bids:raw:sub-01/anat/sub-01_ce-gadolinium_T1w.nii.gz"}
     cohort(folder, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}), entry)
     move = rigid(-12, 3, 8, -2)
-    write_matrix(folder / paths.transform("sub-01", Contrast.T1POST), move)
-    write_matrix(folder / paths.transform("sub-01", Contrast.T1POST, inverse=True), np.linalg.inv(move))
+    write_transform(folder / paths.transform("sub-01", Contrast.T1POST), move)
+    write_transform(folder / paths.transform("sub-01", Contrast.T1POST, inverse=True), np.linalg.inv(move))
     brain = np.zeros(SHAPE)
     brain[10:40, 10:50, 2:10] = 1
     write_image(folder / paths.brain_mask("sub-01", space=paths.NATIVE), brain, REFERENCE, dtype="uint8")

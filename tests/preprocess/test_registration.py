@@ -1,4 +1,4 @@
-"""Where a registration starts, when it starts again, and how a wrong place is told from a right one."""
+"""Known motions in millimetres; where a registration starts, when it starts again, how a wrong place is detected."""
 
 from itertools import islice
 
@@ -6,11 +6,13 @@ import ants
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from tests.support.rigid import rigid
 
 from gliofill.contrasts import Contrast
 from gliofill.preprocess import registration
 from gliofill.preprocess.brain import built_in_template
-from gliofill.preprocess.registration_scores import Scorer, turn
+from gliofill.preprocess.registration import Attempt, register
+from gliofill.preprocess.registration_scores import Scorer, Scores, turn
 from gliofill.preprocess.resampling import resample
 
 CENTRE = np.array([0.0, -20.0, 10.0])
@@ -61,3 +63,30 @@ def test_another_start_is_tried_only_when_those_before_led_astray(
     assert {attempt.start for attempt in result.attempts} == starts
     assert result.attempts[result.best_index] is result.best and result.best is result.attempts[-1]
     assert result.best.as_mapping()["after"]["head_overlap"] > 0.8
+
+
+def test_known_motion_between_contrasts_is_found() -> None:
+    fixed, brain = built_in_template(Contrast.T1POST)
+    moving, _ = built_in_template(Contrast.FLAIR)
+    motion = rigid(7.0, (6.0, -5.0, 4.0))
+    moved = resample(moving, moving, np.linalg.inv(motion))
+    result = register(fixed, brain, moved, fine=False)
+    points = np.array([[60, 0, 0, 1], [-60, 0, 0, 1], [0, -90, 0, 1], [0, 60, 0, 1], [0, 0, 70, 1.0]])
+    error = np.linalg.norm(((result.matrix - motion) @ points.T)[:3], axis=0)
+    assert error.mean() <= 0.5
+    assert not result.best.problem
+
+
+@pytest.mark.parametrize(("after", "is_trusted"), [(1.01, True), (0.97, True), (0.9, False)])
+def test_a_result_with_less_mutual_information_than_its_start_is_a_problem(after: float, is_trusted: bool) -> None:
+    attempt = Attempt("header", Scores(1.0, 0.99, 1.0), Scores(after, 0.99, 1.0), np.eye(4))
+    assert (not attempt.problem) == is_trusted
+
+
+def test_images_that_lie_on_each_other_are_left_there_without_a_flag() -> None:
+    fixed, brain = built_in_template(Contrast.T1POST)
+    moving, _ = built_in_template(Contrast.T2W)
+    result = register(fixed, brain, moving, fine=False)
+    points = np.array([[60, 0, 0, 1], [-60, 0, 0, 1], [0, -90, 0, 1], [0, 60, 0, 1], [0, 0, 70, 1.0]])
+    assert np.linalg.norm(((result.matrix - np.eye(4)) @ points.T)[:3], axis=0).mean() <= 0.5
+    assert not result.best.problem and len(result.attempts) == 1

@@ -16,8 +16,8 @@ from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.description import write_description
 from gliofill.files.atomic import write_json, write_text
+from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import write_image
-from gliofill.preprocess.rigid import write_matrix
 from gliofill.report.pages.cohort import write_cohort_page
 from gliofill.report.pages.session import write_session_page
 from gliofill.report.pages.upkeep import outdated_pages, write_pages
@@ -158,7 +158,7 @@ def _acquire(tree: Tree, session: str, contrast: Contrast, *, publish: bool = Tr
     )
     matrix = np.eye(4)
     matrix[:3, 3] = SHIFT_MM
-    write_matrix(tree.output / paths.transform(session, contrast), matrix)
+    write_transform(tree.output / paths.transform(session, contrast), matrix)
     scores = {"mutual_information": 0.5 + 0.05 * seed, "head_overlap": 0.95, "brain_in_field": 1.0}
     attempt = {"start": "centre of mass", "before": {"mutual_information": 0.1}, "after": scores, "problem": ""}
     files = {paths.preprocessed(session, contrast): "ef" * 32}

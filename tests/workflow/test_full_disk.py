@@ -26,10 +26,10 @@ from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import TEMPORARY, read_json, write_json
+from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import write_image
 from gliofill.preprocess import session, verdicts
 from gliofill.preprocess.plan import SessionPlan
-from gliofill.preprocess.rigid import write_matrix
 from gliofill.preprocess.scratch import MASK, Scratch
 from gliofill.preprocess.workflow import NodeFailure
 from gliofill.run.lock import take_lock
@@ -144,7 +144,7 @@ def leave_scratch(_workflow: object, scratch: Path, **_: object) -> list[NodeFai
     for what, data in ((Contrast.T2W, np.random.default_rng(0).random(GRID)), (MASK, np.ones(GRID))):
         left.on_template(what).parent.mkdir(parents=True)
         nib.save(nib.Nifti1Image(data.astype(np.float32), np.eye(4)), left.on_template(what))
-    write_matrix(left.transform(Contrast.T2W), np.eye(4))
+    write_transform(left.transform(Contrast.T2W), np.eye(4))
     write_json(left.alignment_scores, {})
     return []
 

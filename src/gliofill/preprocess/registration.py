@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
+from gliofill.files.itk_transform import write_transform
 from gliofill.preprocess.brain import grow
 from gliofill.preprocess.registration_scores import Scorer, Scores
-from gliofill.preprocess.rigid import check_rigid, read_matrix, write_matrix
+from gliofill.preprocess.rigid import check_rigid, read_matrix
 from gliofill.quality.preprocessed.fit import FOLDS, LEAST_MIRRORED, LEAST_PEAK, SHAPE, Scale
 
 
@@ -194,7 +195,7 @@ def _optimise(
         levels = {"aff_iterations": (200, 100, 20), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
     with tempfile.TemporaryDirectory(prefix="gliofill-register-") as scratch:
         initial = Path(scratch) / "start.txt"
-        write_matrix(initial, start)
+        write_transform(initial, start)
         result = ants.registration(
             fixed,
             moving,

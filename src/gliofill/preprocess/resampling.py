@@ -7,7 +7,7 @@ import ants
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofill.preprocess.rigid import write_matrix
+from gliofill.files.itk_transform import write_transform
 
 
 def resample(
@@ -36,7 +36,7 @@ def resample(
     names = {"linear": "linear", "sinc": "lanczosWindowedSinc", "nearest": "nearestNeighbor"}
     with tempfile.TemporaryDirectory(prefix="gliofill-resample-") as scratch:
         file = Path(scratch) / "transform.txt"
-        write_matrix(file, matrix)
+        write_transform(file, matrix)
         result = ants.apply_transforms(
             grid, image, [str(file)], interpolator=names[interpolation], defaultvalue=outside
         )

@@ -1,8 +1,4 @@
-"""Rigid transforms as matrices, and as ITK text files.
-
-A matrix maps points of the fixed space to points of the moving space, in RAS millimetres. That is the direction in
-which an image is resampled; ANTs names such a file by the image that it moves, *from* moving *to* fixed.
-"""
+"""Rigid transforms as matrices, as ANTs reads them; see `gliofill.files.itk_transform` for their direction."""
 
 from pathlib import Path
 
@@ -11,14 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import write_text
-
-# ITK counts to the left and to the back, NIfTI to the right and to the front
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+from gliofill.files.itk_transform import FLIP
 
 
 def read_matrix(path: str | Path) -> NDArray[np.float64]:
-    """Read an ITK linear transform (``.mat`` or ``.txt``) as a 4 x 4 matrix."""
+    """Read what ANTs wrote (``.mat``) or will read (``.txt``) as a 4 x 4 matrix, in its single precision."""
     transform = ants.read_transform(str(path))
     origin = np.asarray(transform.apply_to_point((0.0, 0.0, 0.0)))
     matrix = np.eye(4)
@@ -27,18 +20,7 @@ def read_matrix(path: str | Path) -> NDArray[np.float64]:
         point = [1000.0 * (i == axis) for i in range(3)]
         matrix[:3, axis] = (np.asarray(transform.apply_to_point(point)) - origin) / 1000.0
     matrix[:3, 3] = origin
-    return _FLIP @ matrix @ _FLIP
-
-
-def write_matrix(path: Path, matrix: NDArray[np.floating]) -> None:
-    """Write a 4 x 4 matrix as an ITK text transform, whole or not at all."""
-    itk = _FLIP @ matrix @ _FLIP
-    numbers = " ".join(f"{value:.12g}" for value in (*itk[:3, :3].ravel(), *itk[:3, 3]))
-    write_text(
-        path,
-        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
-        f"Parameters: {numbers}\nFixedParameters: 0 0 0\n",
-    )
+    return FLIP @ matrix @ FLIP
 
 
 def check_rigid(matrix: NDArray[np.float64], what: str) -> NDArray[np.float64]:

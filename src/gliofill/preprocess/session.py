@@ -20,6 +20,7 @@ from gliofill.derivatives.external_masks import source_uri
 from gliofill.derivatives.records import write_record
 from gliofill.errors import GliofillError, MachineError
 from gliofill.files.atomic import sha256, write_json
+from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import read_image, write_image
 from gliofill.preprocess.longitudinal import align_to_first, read_first
 from gliofill.preprocess.masks import SessionMasks, describe, read_masks
@@ -251,18 +252,15 @@ class _Publisher:
         return f"Acquired {contrast}: {', '.join([*steps, space.description, 'stripped to the brain'])}"
 
     def _publish_transforms(self, contrast: Contrast, composed: Path) -> tuple[str, str]:
-        from gliofill.preprocess.rigid import (  # loads ITK, which the scheduling of the nodes must not
-            read_matrix,
-            write_matrix,
-        )
+        from gliofill.preprocess.rigid import read_matrix  # loads ITK, which the scheduling of the nodes must not
 
         matrix = read_matrix(composed)
         names = (
             paths.transform(self.plan.folder, contrast),
             paths.transform(self.plan.folder, contrast, inverse=True),
         )
-        write_matrix(self.output_dir / names[0], matrix)
-        write_matrix(self.output_dir / names[1], np.linalg.inv(matrix))
+        write_transform(self.output_dir / names[0], matrix)
+        write_transform(self.output_dir / names[1], np.linalg.inv(matrix))
         return names
 
     def _publish_lesion(self) -> dict[str, Any]:

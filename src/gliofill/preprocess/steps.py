@@ -12,6 +12,7 @@ from gliofill.contrasts import Contrast
 from gliofill.errors import GliofillError
 from gliofill.extraction.inference import brain_distance
 from gliofill.extraction.model import EMBEDDED, load_model
+from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import read_image
 from gliofill.preprocess import brain
 from gliofill.preprocess.bias import correct_bias
@@ -19,7 +20,7 @@ from gliofill.preprocess.consensus import OUTSIDE_MM
 from gliofill.preprocess.external_programs import measure_brain
 from gliofill.preprocess.registration import TEMPLATE_LIMITS, Registration, register
 from gliofill.preprocess.resampling import resample
-from gliofill.preprocess.rigid import read_matrix, write_matrix
+from gliofill.preprocess.rigid import read_matrix
 from gliofill.preprocess.scratch import DISTANCE_FILE
 
 
@@ -127,7 +128,7 @@ def align(
 
 
 def _write_registration(result: Registration, out: Path) -> None:
-    write_matrix(out, result.matrix)
+    write_transform(out, result.matrix)
     content: dict[str, Any] = {
         "problem": result.best.problem,
         "best": result.best_index,
@@ -168,4 +169,4 @@ def resample_to_grid(
     if interpolation == "mask":
         result = ants.threshold_image(result, 0.5, np.inf)
     ants.image_write(result, str(out))
-    write_matrix(out.with_suffix(".txt"), matrix)
+    write_transform(out.with_suffix(".txt"), matrix)

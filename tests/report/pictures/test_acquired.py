@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import write_image
-from gliofill.preprocess.rigid import write_matrix
 from gliofill.report.pictures.acquired import FACE_MM, BrainOnTemplate, draw_acquired
 from gliofill.report.pictures.pictures import Picture
 
@@ -37,7 +37,7 @@ def head(tmp_path: Path) -> tuple[Path, BrainOnTemplate, Path]:
     write_image(tmp_path / "head.nii.gz", np.full(SHAPE, 100) + 100 * brain, native)
     matrix = np.eye(4)
     matrix[:3, 3] = SHIFT_MM
-    write_matrix(tmp_path / "xfm.txt", matrix)
+    write_transform(tmp_path / "xfm.txt", matrix)
     return tmp_path / "head.nii.gz", BrainOnTemplate(brain, AFFINE, np.zeros(3)), tmp_path / "xfm.txt"
 
 

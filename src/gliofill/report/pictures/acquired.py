@@ -14,41 +14,13 @@ from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from gliofill.errors import GliofillError
+from gliofill.files.itk_transform import read_transform
 from gliofill.files.nifti import read_image, spacing_mm
 from gliofill.report.pictures.pictures import Picture, draw_plane, intensity_limits, outline
 from gliofill.report.pictures.planes import PLANES, turn_plane
 
 #: in front of the middle of the brain, what is further from it than this is black: face, eyes and forehead
 FACE_MM = 10.0
-
-# ITK counts to the left and to the back, NIfTI to the right and to the front
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-def read_transform(path: Path) -> NDArray[np.float64]:
-    """Read a transform that gliofill wrote; the page needs no ITK for it.
-
-    Returns
-    -------
-    ndarray, shape (4, 4)
-        Points of the template to points of the acquired image, RAS millimetres.
-
-    Raises
-    ------
-    GliofillError
-        If the file is not such a transform.
-    """
-    try:
-        fields = dict(line.split(":", 1) for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
-        numbers = [float(text) for text in fields["Parameters"].split()]
-        centre = np.array([float(text) for text in fields["FixedParameters"].split()])
-        linear, translation = np.reshape(numbers[:9], (3, 3)), np.array(numbers[9:])
-        matrix = np.eye(4)
-        matrix[:3, :3], matrix[:3, 3] = linear, translation + centre - linear @ centre
-    except (OSError, ValueError, KeyError) as error:
-        raise GliofillError(f"{path}: is not a linear ITK transform in text form ({error})") from error
-    return _FLIP @ matrix @ _FLIP
 
 
 @dataclass(frozen=True)
