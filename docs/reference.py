@@ -2,19 +2,21 @@
 
 import argparse
 import dataclasses
-import inspect
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from gliofill.cli.app_options import make_parser
 from gliofill.cli.main import make_subcommand_parser
-from gliofill.config.parsing import config_schema, share_folder
-from gliofill.config.recipe import CHOICES, RANGES, Recipe
+from gliofill.config.keys import Declaration, Json, allowed
+from gliofill.config.parsing import share_folder
+from gliofill.config.recipe import Recipe
+from gliofill.config.settings import Settings
 
 DECISIONS = Path(__file__).parent / "decisions"
 
@@ -51,36 +53,17 @@ def _help(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def configuration() -> Iterator[str]:
-    """Yield a table per section of the configuration, from its schema."""
+    """Yield a table per section of the configuration."""
     yield "# Configuration\n"
-    yield "`config/config.yaml` holds what is chosen most often. Every key has a default but `bids_dir` and"
-    yield "`output_dir`."
+    yield "`config/config.yaml` holds every key with its default; only `bids_dir` and `output_dir` have none."
     yield "Single keys can be set with `--config key=value`, sections with `--config 'threads={preprocess: 1}'`."
     yield "Unknown keys are errors.\n"
-    properties = config_schema()["properties"]
-    plain = {key: schema for key, schema in properties.items() if "properties" not in schema}
-    yield from _table(plain, "")
-    for key, schema in properties.items():
-        if "properties" in schema:
-            yield f"\n## {key}\n\n{schema.get('description', '')}\n"
-            yield from _table(schema["properties"], f"{key}.")
-
-
-def _table(properties: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    yield "| key | default | what |\n|---|---|---|"
-    for key, schema in properties.items():
-        allowed = f" One of {', '.join(map(str, schema['enum']))}." if "enum" in schema else ""
-        default = "" if "default" not in schema else f"`{_plain(schema['default'])}`"
-        text = f"{schema.get('description', '')}{allowed}".replace("|", "\\|")
-        yield f"| `{prefix}{key}` | {default} | {_without_markup(text)} |"
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else '""' if value == "" else str(value).replace("'", '"')
-
-
-def _without_markup(text: str) -> str:
-    return re.sub(r"([<>{}])", r"\\\1", text).replace("\\{", "{").replace("\\}", "}")
+    kinds = get_type_hints(Settings)
+    sections = {name: kind for name, kind in kinds.items() if dataclasses.is_dataclass(kind)}
+    yield from _table(Settings, skip=sections)
+    for name, section in sections.items():
+        yield f"\n## {name}\n\n{section.__doc__}\n"
+        yield from _table(section, f"{name}.")
 
 
 def recipes() -> Iterator[str]:
@@ -88,23 +71,26 @@ def recipes() -> Iterator[str]:
     yield "# Recipes\n"
     yield "A recipe holds every setting of a training run. Keys under `common` hold for both tasks, those under"
     yield "`tasks` for one.\n"
-    yield "| key | default | allowed | what |\n|---|---|---|---|"
-    described = _attributes(inspect.getdoc(Recipe) or "")
-    for field in dataclasses.fields(Recipe):
-        default = "" if field.default is dataclasses.MISSING else f"`{_plain(field.default)}`"
-        low_high = " to ".join(map(str, RANGES[field.name])) if field.name in RANGES else ""
-        allowed = ", ".join(CHOICES.get(field.name, ())) or low_high
-        yield f"| `{field.name}` | {default} | {allowed} | {described[field.name]} |"
+    yield from _table(Recipe)
     for path in sorted((share_folder() / "config" / "recipes").glob("*.yaml")):
         yield f"\n## {path.stem}\n\n```yaml\n{path.read_text(encoding='utf-8').rstrip()}\n```"
 
 
-def _attributes(docstring: str) -> dict[str, str]:
-    """Return what a numpydoc section of attributes says of each."""
-    section = docstring.split("Attributes\n----------\n")[1].split("\n\n")[0]
-    entries = re.findall(r"^(\S[^\n]*)\n((?:    [^\n]+\n?)+)", section, flags=re.MULTILINE)
-    texts = {names: " ".join(text.split()).replace("``", "`") for names, text in entries}
-    return {name.strip(): text for names, text in texts.items() for name in names.split(",")}
+def _table(section: type, prefix: str = "", *, skip: Collection[str] = ()) -> Iterator[str]:
+    yield "| key | default | allowed | what |\n|---|---|---|---|"
+    kinds = get_type_hints(section)
+    for item in dataclasses.fields(section):
+        if item.name not in skip:
+            declared = Declaration.of(item)
+            what = re.sub(r"([<>|])", r"\\\1", declared.what)
+            yield f"| `{prefix}{item.name}` | {_default(item)} | {allowed(kinds[item.name], declared)} | {what} |"
+
+
+def _default(item: "dataclasses.Field[Any]") -> str:
+    value = item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
+    if value is dataclasses.MISSING:
+        return ""
+    return f"`{value if isinstance(value, Json) else json.dumps('' if value is None else value)}`"
 
 
 def decisions() -> Iterator[str]:

@@ -38,7 +38,7 @@ def cohort(folder: Path, *masks: str, affine: np.ndarray = AFFINE) -> tuple[list
         rows.append(Row("sub-01", "ses-a", str(contrast), "ok", "use", reason="acquired", file=file))
     for mask in masks:
         write_image(folder / "masks/sub-01/ses-a/anat" / mask, ball(), affine, dtype="uint8")
-    return rows, PreprocessSettings(derivatives={"mine": str(folder / "masks")})
+    return rows, PreprocessSettings(derivatives={"mine": folder / "masks"})
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_mask_that_is_no_brain_is_refused(tmp_path: Path) -> None:
 
 def test_masks_of_a_participant_serve_a_dataset_without_session_folders(tmp_path: Path) -> None:
     write_image(tmp_path / "sub-01/anat/sub-01_desc-brain_mask.nii.gz", ball(), AFFINE)
-    assert len(find_external_masks({"mine": str(tmp_path)}, "sub-01/ses-a", "brain")) == 1
-    assert not find_external_masks({"mine": str(tmp_path)}, "sub-02/ses-a")
+    assert len(find_external_masks({"mine": tmp_path}, "sub-01/ses-a", "brain")) == 1
+    assert not find_external_masks({"mine": tmp_path}, "sub-02/ses-a")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_wrong_name_or_folder_gets_one_line(
 
 def test_masks_of_real_images_are_found_per_contrast(real_data: Path) -> None:
     names = {"T1post": "ce-gadolinium_T1w", "T1w": "T1w", "T2w": "T2w", "FLAIR": "FLAIR"}
-    datasets = {"hdbet": str(real_data / "raw/derivatives/brainmasks")}
+    datasets = {"hdbet": real_data / "raw/derivatives/brainmasks"}
     check_datasets(datasets)
     for contrast, ending in names.items():
         file = f"sub-FG6692/anat/sub-FG6692_{ending}.nii.gz"

@@ -50,7 +50,7 @@ def test_a_saved_model_computes_the_same(tmp_path: Path):
     with torch.inference_mode():
         assert torch.allclose(load_model(tmp_path)(image), network(image), atol=0.05)
     assert "7 images (seed 1)" in (tmp_path / "MODEL_CARD.md").read_text()
-    assert model_id(str(tmp_path)).startswith("brain-extraction-")
+    assert model_id(tmp_path).startswith("brain-extraction-")
 
 
 def test_weights_of_another_shape_and_damaged_files_are_refused(tmp_path: Path):

@@ -200,4 +200,4 @@ def test_a_head_template_needs_its_mask_and_both_must_be_there(tmp_path: Path) -
     with pytest.raises(GliofillError, match="used only by brain_mask: template"):
         parse_config(config, tmp_path)
     config["preprocess"]["brain_mask"] = "template"
-    assert parse_config(config, tmp_path).preprocess.head_template == str(tmp_path / "head.nii.gz")
+    assert parse_config(config, tmp_path).preprocess.head_template == tmp_path / "head.nii.gz"

@@ -67,7 +67,7 @@ def test_the_step_writes_the_mask_on_the_grid_of_the_image(tmp_path: Path):
     assert set(np.unique(mask)) == {0, 1} and score >= LEAST_SCHEMATIC
     assert ants.image_read(str(tmp_path / "mask.nii.gz")).shape == image.shape
     with pytest.raises(GliofillError, match="is not a model folder"):
-        steps.strip(*files, settings=PreprocessSettings(brain_model="nowhere"), contrast=Contrast.T2W)
+        steps.strip(*files, settings=PreprocessSettings(brain_model=Path("nowhere")), contrast=Contrast.T2W)
 
 
 def test_the_brain_of_a_real_glioma_with_skull_is_found_in_every_contrast(network: BrainNetwork, real_data: Path):

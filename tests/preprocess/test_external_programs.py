@@ -48,7 +48,7 @@ def set_up(folder: Path, program: str, **more: object) -> PreprocessSettings:
         (weights / name).parent.mkdir(parents=True, exist_ok=True)
         (weights / name).write_text("weights")
     model = weights if program == "hd-bet" else weights / "synthstrip.1.pt"
-    given = {"brain_mask": PROGRAMS[program], "brain_model": str(model), "brain_program": str(path)}
+    given = {"brain_mask": PROGRAMS[program], "brain_model": model, "brain_program": str(path)}
     return PreprocessSettings(**(given | more))
 
 
@@ -120,10 +120,10 @@ def test_what_goes_wrong_in_a_program_is_one_line(
         ("hd-bet", {"brain_program": "no-such-bet"}, "there is no program no-such-bet; install it"),
         (
             "hd-bet",
-            {"brain_model": "/nowhere"},
+            {"brain_model": Path("/nowhere")},
             "/nowhere/fold_all/checkpoint_final.pth: no such file; give",
         ),
-        ("mri_synthstrip", {"brain_model": ""}, "brain_model: is empty; give the file of SynthStrip's weights"),
+        ("mri_synthstrip", {"brain_model": None}, "brain_model is empty; give the file of SynthStrip's weights"),
         ("nipreps-synthstrip", {"brain_border_mm": 0.5}, "0.5: nipreps-synthstrip takes whole millimetres"),
     ],
 )
@@ -146,9 +146,9 @@ def test_the_programs_are_looked_for_on_the_path(
 @pytest.mark.parametrize(
     ("preprocess", "message"),
     [
-        ({"brain_mask": "synthstrip"}, "preprocess.brain_model: is empty; give the file of SynthStrip's weights"),
+        ({"brain_mask": "synthstrip"}, "preprocess.brain_model is empty; give the file of SynthStrip's weights"),
         ({"brain_mask": "hd-bet", "brain_model": "gone"}, "gone/fold_all/checkpoint_final.pth: no such file"),
-        ({"brain_program": "hd-bet"}, "brain_program is used by brain_mask: synthstrip and hd-bet only"),
+        ({"brain_program": "hd-bet"}, "brain_program is used only by brain_mask: synthstrip and hd-bet"),
     ],
 )
 def test_a_configuration_without_weights_is_refused(
@@ -172,7 +172,7 @@ def test_contrasts_vote_on_what_a_program_measured(tmp_path: Path) -> None:
     preprocess_session(tmp_path / "bids", output, rows, settings=settings, work_dir=tmp_path / "work", threads=2)
     mask = read_json(output / paths.session_qc("sub-01"))["BrainMask"]
     assert mask["method"] == "synthstrip" and mask["program"] == "mri_synthstrip" and mask["border_mm"] == 1
-    assert mask["weights"] == "synthstrip.1.pt" and mask["weights_sha256"] == sha256(Path(settings.brain_model))
+    assert mask["weights"] == "synthstrip.1.pt" and mask["weights_sha256"] == sha256(settings.weights)
     assert mask["voters"] == ["T1post", "T2w"] and min(mask["agreement"].values()) > 0.9
     assert dice(read_image(output / paths.brain_mask("sub-01"))[0] > 0, built_in_head().brain) > 0.9
     assert not list((tmp_path / "work").glob("*"))

@@ -16,9 +16,9 @@ from gliofill.preprocess.steps import strip
 
 def test_a_brain_mask_is_carried_over_from_a_head_in_files(tmp_path: Path) -> None:
     head, brain = built_in_template(Contrast.T1W)
-    files = str(tmp_path / "head.nii.gz"), str(tmp_path / "mask.nii.gz")
-    ants.image_write(head, files[0])
-    ants.image_write(brain, files[1])
+    files = tmp_path / "head.nii.gz", tmp_path / "mask.nii.gz"
+    ants.image_write(head, str(files[0]))
+    ants.image_write(brain, str(files[1]))
     moved = ants.resample_image(head, (2.0, 2.0, 4.0), use_voxels=False, interp_type=0)
     moved.set_origin(tuple(np.add(moved.origin, (12, -9, 15))))
     ants.image_write(moved, str(tmp_path / "image.nii"))

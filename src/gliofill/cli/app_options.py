@@ -10,8 +10,8 @@ import yaml
 
 from gliofill import __version__
 from gliofill.cli.arguments import add_selection, named_folder, read_filter
+from gliofill.config.keys import did_you_mean
 from gliofill.config.parsing import share_folder
-from gliofill.config.settings import did_you_mean
 from gliofill.derivatives.paths import NATIVE, SPACE
 from gliofill.errors import GliofillError
 

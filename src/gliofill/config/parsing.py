@@ -1,31 +1,14 @@
-"""Reading a configuration: checked against ``workflow/schemas/config.schema.yaml``, with paths made absolute."""
+"""The whole configuration: read, checked across its keys, with absolute paths; and the files that come with it."""
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
-from gliofill.config.settings import (
-    PROGRAMS,
-    AuditSettings,
-    EvaluateSettings,
-    ImputeSettings,
-    PreprocessSettings,
-    Settings,
-    SplitSettings,
-    ThreadSettings,
-    TrainSettings,
-    TuneSettings,
-    UsabilitySettings,
-    did_you_mean,
-    frozen,
-    weights_problem,
-)
+from gliofill.config.reading import read_section
+from gliofill.config.settings import PROGRAMS, PreprocessSettings, Settings
 from gliofill.errors import GliofillError
 
 
@@ -53,14 +36,6 @@ def recipe_file(recipe: str, start: Path | None = None) -> Path:
     return path
 
 
-@cache
-def config_schema() -> dict[str, Any]:
-    """Return the JSON schema of the configuration."""
-    text = (share_folder() / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
-    schema: dict[str, Any] = yaml.safe_load(text)
-    return schema
-
-
 def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settings:
     """Check a configuration and turn it into settings.
 
@@ -74,113 +49,60 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
     Returns
     -------
     Settings
-        With absolute paths.
+        With absolute paths, and labels without ``sub-`` and ``ses-``.
 
     Raises
     ------
     GliofillError
         Naming the first key that is unknown, missing or has a wrong value.
     """
-    plain = json.loads(json.dumps(config))
-    for key in ("participants", "exclude_participants", "sessions"):
-        if isinstance(plain.get(key), str | int):  # --config participants=01 arrives as one word, or as a number
-            plain[key] = str(plain[key]).split(",")
-    plain = _as_written(plain, config_schema())
-    errors = sorted(
-        jsonschema.Draft202012Validator(config_schema()).iter_errors(plain),
-        key=lambda e: list(map(str, e.absolute_path)),
+    plain = json.loads(json.dumps(config, default=str))
+    for name in ("participants", "exclude_participants", "sessions"):
+        if isinstance(plain.get(name), str | int):  # --config participants=01 arrives as one word, or as a number
+            plain[name] = str(plain[name]).split(",")
+    try:
+        settings = read_section(Settings, plain, start=start)
+        preprocess = _check_brain(settings.preprocess, start or Path.cwd())
+    except GliofillError as error:
+        raise GliofillError(f"configuration: {error}") from error
+    return replace(
+        settings,
+        participants=_labels(settings.participants, "sub-"),
+        exclude_participants=_labels(settings.exclude_participants, "sub-"),
+        sessions=_labels(settings.sessions, "ses-"),
+        preprocess=preprocess,
     )
-    if errors:
-        raise GliofillError(f"configuration: {_explain(errors[0])}")
-    for key in ("participants", "exclude_participants"):
-        plain[key] = tuple(label.removeprefix("sub-") for label in plain.get(key, ()))
-    plain["sessions"] = tuple(label.removeprefix("ses-") for label in plain.get("sessions", ()))
-    _make_absolute(plain.get("preprocess", {}), start or Path.cwd())
-    sections = {
-        "usability": UsabilitySettings,
-        "preprocess": PreprocessSettings,
-        "impute": ImputeSettings,
-        "audit": AuditSettings,
-        "split": SplitSettings,
-        "train": TrainSettings,
-        "tune": TuneSettings,
-        "evaluate": EvaluateSettings,
-        "threads": ThreadSettings,
-    }
-    for name, section in sections.items():
-        plain[name] = section(**frozen(plain.get(name, {})))
-    for key in ("bids_dir", "output_dir"):
-        plain[key] = ((start or Path.cwd()) / Path(plain[key]).expanduser()).resolve()
-    table = plain.get("review_table")
-    plain["review_table"] = ((start or Path.cwd()) / Path(table).expanduser()).resolve() if table else None
-    return Settings(**plain)
 
 
-def _make_absolute(preprocess: dict[str, Any], start: Path) -> None:
-    """Make the paths of a section absolute: steps run in another folder, and on other machines.
+def _labels(words: tuple[str, ...], prefix: str) -> tuple[str, ...]:
+    return tuple(word.removeprefix(prefix) for word in words)
 
-    Raises
-    ------
-    GliofillError
-        If a head template comes without its mask, is not there, or would not be used, or likewise a program's weights.
+
+def _check_brain(settings: PreprocessSettings, start: Path) -> PreprocessSettings:
+    """Refuse a head template, third-party tool or weights that are missing, or would not be used.
+
+    Returns
+    -------
+    PreprocessSettings
+        With the absolute path of the tool, unless it is looked for by its name alone: that may be in a container.
     """
-    if preprocess.get("brain_model"):
-        preprocess["brain_model"] = str((start / Path(preprocess["brain_model"]).expanduser()).resolve())
-    for key in ("head_template", "head_template_mask"):
-        if preprocess.get(key):
-            path = (start / Path(preprocess[key]).expanduser()).resolve()
-            if not path.is_file():
-                raise GliofillError(f"configuration: preprocess.{key}: {path}: no such file (see gliofill fetch)")
-            preprocess[key] = str(path)
-    if bool(preprocess.get("head_template")) != bool(preprocess.get("head_template_mask")):
+    heads = {name: getattr(settings, name) for name in ("head_template", "head_template_mask")}
+    for name, path in heads.items():
+        if path is not None and not path.is_file():
+            raise GliofillError(f"preprocess.{name}: {path}: no such file (see gliofill fetch)")
+    if None in heads.values() and any(heads.values()):
+        raise GliofillError("preprocess.head_template and head_template_mask go together; set both or none")
+    if settings.head_template and settings.brain_mask != "template":
+        raise GliofillError("preprocess.head_template is used only by brain_mask: template; set that too, or remove it")
+    program = settings.brain_program
+    if settings.runs_program:
+        _ = settings.weights  # raises what is wrong with them
+    elif program:
         raise GliofillError(
-            "configuration: preprocess.head_template and head_template_mask go together; set both or none"
+            f"preprocess.brain_program is used only by brain_mask: {' and '.join(PROGRAMS)}; set that too, or remove it"
         )
-    if preprocess.get("head_template") and preprocess.get("brain_mask") != "template":
-        raise GliofillError(
-            "configuration: preprocess.head_template is used only by brain_mask: template; set that too, or remove it"
-        )
-    _check_program(preprocess, start)
-    for name, path in preprocess.get("derivatives", {}).items():
-        preprocess["derivatives"][name] = str((start / Path(path).expanduser()).resolve())
-
-
-def _check_program(preprocess: dict[str, Any], start: Path) -> None:
-    method, program = preprocess.get("brain_mask", "network"), preprocess.get("brain_program", "")
-    if method not in PROGRAMS:
-        if program:
-            raise GliofillError(
-                f"configuration: preprocess.brain_program is used by brain_mask: {' and '.join(PROGRAMS)} only; set "
-                "that too, or take it out"
-            )
-        return
-    if problem := weights_problem(method, preprocess.get("brain_model", "")):
-        raise GliofillError(f"configuration: preprocess.brain_model: {problem}")
-    if "/" in program:  # where it is looked for by its name alone, that may be in a container
-        preprocess["brain_program"] = str((start / Path(program).expanduser()).resolve())
-
-
-def _as_written(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return numbers and truth values that ``snakemake --config`` hands over as text inside a mapping or a list."""
-    if isinstance(value, dict):
-        known = schema.get("properties", {})
-        return {key: _as_written(item, known.get(key, {})) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_written(item, schema.get("items", {})) for item in value]
-    if isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean"):
-        return yaml.safe_load(value)
-    return value
-
-
-def _explain(error: Any) -> str:
-    where = ".".join(map(str, error.absolute_path))
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        key = next(key for key in error.instance if key not in known)
-        return f"unknown key {'.'.join(filter(None, (where, key)))!r}{did_you_mean(key, known)}"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"key {'.'.join(filter(None, (where, missing)))!r} is missing; set it in the configuration"
-    if error.validator == "enum":
-        return f"key {where!r} is {error.instance!r}; it must be one of {', '.join(map(repr, error.validator_value))}"
-    return f"key {where!r}: {error.message}"
+    return (
+        replace(settings, brain_program=str((start / Path(program).expanduser()).resolve()))
+        if "/" in program
+        else settings
+    )

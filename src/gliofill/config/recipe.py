@@ -1,24 +1,17 @@
 """Recipe: every setting of a training run, read from a YAML file and checked."""
 
-import dataclasses
-import difflib
-import math
-import types
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
+from gliofill.config.keys import Declaration, key, required
+from gliofill.config.reading import as_mapping, check_names, read_keys, read_section
 from gliofill.contrasts import TASKS, Task
 from gliofill.errors import GliofillError
-
-CHOICES = {
-    "upsampling": ("transposed", "resize"),
-    "adversarial": ("vanilla", "lsgan"),
-    "precision": ("auto", "fp32", "bf16"),
-}
 
 #: what a variant changes in a recipe
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -27,93 +20,10 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "l1": {"lesion_weight": 0.0, "adversarial_weight": 0.0, "ssim_weight": 0.0},
 }
 
-#: smallest and largest value that can be meant, both included
-RANGES = {
-    "generator_width": (1, 512),
-    "generator_blocks": (0, 32),
-    "discriminator_width": (1, 512),
-    "iterations": (1, 10_000_000),
-    "learning_rate": (1e-9, 1.0),
-    "batch_size": (1, 1024),
-    "batch_samples": (1, 1024),
-    "l1_weight": (0.0, 1e6),
-    "lesion_weight": (0.0, 1e6),
-    "adversarial_weight": (0.0, 1e6),
-    "decay_fraction": (0.0, 1.0),
-    "beta1": (0.0, 0.9999),
-    "ema_decay": (0.0, 0.999999),
-    "smallest_brain_fraction": (0.0, 0.5),
-    "context_slices": (0, 3),
-    "ssim_weight": (0.0, 1e6),
-    "gradient_penalty": (0.0, 1e6),
-    "lesion_share": (0.0, 1.0),
-    "augment_contrast": (0.0, 1.0),
-    "augment_bias": (0.0, 1.0),
-    "augment_affine": (0.0, 0.5),
-    "ensemble": (1, 16),
-    "validate_every": (0, 10_000_000),
-    "seed": (0, 2**63 - 1),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All settings of one training run; the defaults are those of the paper where it states them.
-
-    Attributes
-    ----------
-    name
-        Name of the recipe; it becomes part of the model's identifier.
-    learning_rate
-        Of both Adam optimisers.
-    batch_size, batch_samples
-        Volumes per batch, and slices drawn from each of them.
-    l1_weight, lesion_weight, adversarial_weight
-        Coefficients of the generator's loss terms, on intensities in [-1, 1].
-    iterations
-        Number of generator (and discriminator) updates.
-    generator_width, generator_blocks, discriminator_width
-        Channels of the first layer (ngf, ndf) and residual blocks in the middle.
-    upsampling
-        ``transposed`` convolution as in pix2pix, or ``resize`` (nearest neighbour, then convolution: no checkerboard).
-    adversarial
-        ``vanilla`` (cross-entropy) or ``lsgan`` (least squares).
-    decay_fraction
-        Share of the iterations, at the end, over which the learning rate falls linearly to 0.
-    flip
-        Whether slices are mirrored left-right at random.
-    beta1
-        First moment of Adam; the second is 0.999.
-    ema_decay
-        Decay of the moving average of the generator's weights that is saved in their place; 0 saves the weights.
-    smallest_brain_fraction
-        Slices in which the brain covers a smaller share of the crop are not drawn.
-    context_slices
-        Neighbours on each side that the generator sees beside the slice that it translates (2.5-D).
-    residual
-        Whether the generator starts from the source slice and learns what to change, instead of the whole image.
-    ssim_weight
-        Coefficient of one minus the mean SSIM inside the brain.
-    gradient_penalty
-        Coefficient of the discriminator's squared gradient at acquired slices (R1, Mescheder 2018).
-    lesion_share
-        Share of the slices that are drawn among those with lesion; 0 draws all slices alike.
-    augment_contrast, augment_bias
-        Deviations of the logarithms of a random gamma and of a smooth random field on the source.
-    augment_affine
-        Deviation of a random in-plane rotation, in radians, and of the logarithm of a random zoom, on all images.
-    ensemble
-        Networks that are trained one after the other, from different seeds, and averaged.
-    validate_every
-        Iterations between two scores on the held-out sessions; 0 scores at the end alone.
-    precision
-        ``fp32``, ``bf16``, or ``auto``: bf16 where the processor computes in it.
-    seed
-        Of the initial weights and of every draw.
-    save_half
-        Whether the weights are stored as float16.
-    demonstration
-        Whether the model must be marked as one for demonstration, not for research.
 
     Raises
     ------
@@ -121,44 +31,97 @@ class Recipe:
         If a value has the wrong type or is out of range; the message starts with the name of the key.
     """
 
-    name: str
-    learning_rate: float
-    batch_size: int
-    batch_samples: int
-    l1_weight: float
-    lesion_weight: float
-    adversarial_weight: float = 1.0
-    iterations: int = 5000
-    generator_width: int = 64
-    generator_blocks: int = 9
-    discriminator_width: int = 64
-    upsampling: str = "transposed"
-    adversarial: str = "vanilla"
-    decay_fraction: float = 0.0
-    flip: bool = False
-    beta1: float = 0.5
-    ema_decay: float = 0.0
-    smallest_brain_fraction: float = 0.02
-    context_slices: int = 0
-    residual: bool = False
-    ssim_weight: float = 0.0
-    gradient_penalty: float = 0.0
-    lesion_share: float = 0.0
-    augment_contrast: float = 0.0
-    augment_bias: float = 0.0
-    augment_affine: float = 0.0
-    ensemble: int = 1
-    validate_every: int = 0
-    precision: str = "auto"
-    seed: int = 0
-    save_half: bool = False
-    demonstration: bool = False
+    name: str = required("Name of the recipe; it becomes part of the model's identifier.")
+    learning_rate: float = required("Of both Adam optimisers.", least=1e-9, most=1.0)
+    batch_size: int = required("Volumes per batch.", least=1, most=1024)
+    batch_samples: int = required("Slices drawn from each volume of a batch.", least=1, most=1024)
+    l1_weight: float = required(
+        "Coefficient of the generator's L1 loss, on intensities in [-1, 1].", least=0.0, most=1e6
+    )
+    lesion_weight: float = required("Coefficient of the generator's L1 loss in the lesion.", least=0.0, most=1e6)
+    adversarial_weight: float = key(1.0, "Coefficient of the generator's adversarial loss.", least=0.0, most=1e6)
+    iterations: int = key(5000, "Number of generator (and discriminator) updates.", least=1, most=10_000_000)
+    generator_width: int = key(64, "Channels of the generator's first layer (ngf).", least=1, most=512)
+    generator_blocks: int = key(9, "Residual blocks in the middle of the generator.", least=0, most=32)
+    discriminator_width: int = key(64, "Channels of the discriminator's first layer (ndf).", least=1, most=512)
+    upsampling: Literal["transposed", "resize"] = key(
+        "transposed",
+        "`transposed` convolution as in pix2pix, or `resize` (nearest neighbour, then convolution: no checkerboard).",
+    )
+    adversarial: Literal["vanilla", "lsgan"] = key("vanilla", "`vanilla` (cross-entropy) or `lsgan` (least squares).")
+    decay_fraction: float = key(
+        0.0,
+        "Share of the iterations, at the end, over which the learning rate falls linearly to 0.",
+        least=0.0,
+        most=1.0,
+    )
+    flip: bool = key(False, "Whether slices are mirrored left-right at random.")
+    beta1: float = key(0.5, "First moment of Adam; the second is 0.999.", least=0.0, most=0.9999)
+    ema_decay: float = key(
+        0.0,
+        "Decay of the moving average of the generator's weights that is saved in their place; 0 saves the weights.",
+        least=0.0,
+        most=0.999999,
+    )
+    smallest_brain_fraction: float = key(
+        0.02, "Slices in which the brain covers a smaller share of the crop are not drawn.", least=0.0, most=0.5
+    )
+    context_slices: int = key(
+        0,
+        "Neighbours on each side that the generator sees beside the slice that it translates (2.5-D).",
+        least=0,
+        most=3,
+    )
+    residual: bool = key(
+        False,
+        "Whether the generator starts from the source slice and learns what to change, instead of the whole image.",
+    )
+    ssim_weight: float = key(0.0, "Coefficient of one minus the mean SSIM inside the brain.", least=0.0, most=1e6)
+    gradient_penalty: float = key(
+        0.0,
+        "Coefficient of the discriminator's squared gradient at acquired slices (R1, Mescheder 2018).",
+        least=0.0,
+        most=1e6,
+    )
+    lesion_share: float = key(
+        0.0,
+        "Share of the slices that are drawn among those with lesion; 0 draws all slices alike.",
+        least=0.0,
+        most=1.0,
+    )
+    augment_contrast: float = key(
+        0.0, "Deviation of the logarithm of a random gamma on the source.", least=0.0, most=1.0
+    )
+    augment_bias: float = key(
+        0.0, "Deviation of the logarithm of a smooth random field on the source.", least=0.0, most=1.0
+    )
+    augment_affine: float = key(
+        0.0,
+        "Deviation of a random in-plane rotation, in radians, and of the logarithm of a random zoom, on all images.",
+        least=0.0,
+        most=0.5,
+    )
+    ensemble: int = key(
+        1, "Networks that are trained one after the other, from different seeds, and averaged.", least=1, most=16
+    )
+    validate_every: int = key(
+        0,
+        "Iterations between two scores on the held-out sessions; 0 scores at the end alone.",
+        least=0,
+        most=10_000_000,
+    )
+    precision: Literal["auto", "fp32", "bf16"] = key(
+        "auto", "`fp32`, `bf16`, or `auto`: bf16 where the processor computes in it."
+    )
+    seed: int = key(0, "Of the initial weights and of every draw.", least=0, most=2**63 - 1)
+    save_half: bool = key(False, "Whether the weights are stored as float16.")
+    demonstration: bool = key(False, "Whether the model must be marked as one for demonstration, not for research.")
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = _typed(field.name, getattr(self, field.name), field.type)
-            _check_range(field.name, value)
-            object.__setattr__(self, field.name, value)
+        for name, value in read_keys(type(self), vars(self)).items():
+            object.__setattr__(self, name, value)
+        if not re.fullmatch("[A-Za-z0-9_-]+", self.name):
+            raise GliofillError(f"name is {self.name!r}; it must be letters, digits, - and _: it is part of file names")
 
     def variant(self, name: str) -> "Recipe":
         """Return the recipe of a variant: what the evaluation compares.
@@ -177,43 +140,22 @@ class Recipe:
             raise GliofillError(f"variant {name!r} is not one of {', '.join(VARIANTS)}")
         if name == "lesion" and not self.lesion_weight:
             raise GliofillError(f"recipe {self.name}: lesion_weight is 0, so there is no variant with lesion-mask loss")
-        return dataclasses.replace(self, **{"name": f"{self.name}-{name}", **VARIANTS[name]})
+        return replace(self, **{"name": f"{self.name}-{name}", **VARIANTS[name]})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, in the order of the class."""
-        return dataclasses.asdict(self)
+        return asdict(self)
 
 
-def _typed(key: str, value: Any, kind: Any) -> Any:
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        hint = ""
-        if kind is float and isinstance(value, str) and _is_number(value):
-            hint = f"; YAML reads {value} as text; write {float(value)!r} or {_dotted(value)}"
-        raise GliofillError(f"{key}: {value!r} is a {type(value).__name__}, a {kind.__name__} is needed{hint}")
-    return value
+def largest(name: str) -> float | None:
+    """Return the largest value that a recipe may give a key; None if it has no limit.
 
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _dotted(text: str) -> str:
-    mantissa, exponent = f"{float(text):e}".split("e")
-    return f"{float(mantissa)}e{exponent}"
-
-
-def _check_range(key: str, value: Any) -> None:
-    if key in CHOICES and value not in CHOICES[key]:
-        raise GliofillError(f"{key}: {value!r} is not one of {', '.join(CHOICES[key])}")
-    if key in RANGES and not RANGES[key][0] <= value <= RANGES[key][1]:
-        raise GliofillError(f"{key}: {value} is outside [{RANGES[key][0]}, {RANGES[key][1]}]")
-    if key == "name" and not (value and value.replace("-", "").replace("_", "").isalnum() and value.isascii()):
-        raise GliofillError(f"name: {value!r} must be letters, digits, - and _, because it becomes part of file names")
+    Examples
+    --------
+    >>> largest("ensemble")
+    16
+    """
+    return next(Declaration.of(item).most for item in fields(Recipe) if item.name == name)
 
 
 def load_recipe(path: Path, task: Task) -> Recipe:
@@ -234,44 +176,22 @@ def load_recipe(path: Path, task: Task) -> Recipe:
         raise GliofillError(f"{path}: no such recipe file") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise GliofillError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    top = _mapping(path, "the file", content)
-    _check_keys(path, "", top, ("name", "common", "tasks", "search"))
-    if "name" not in top:
-        raise GliofillError(f"{path}: name is missing")
-    tasks = _mapping(path, "tasks", top.get("tasks"))
-    _check_keys(path, "tasks.", tasks, [known.name for known in TASKS])
-    if task.name not in tasks:
-        raise GliofillError(f"{path}: tasks.{task.name} is missing; the file has {', '.join(tasks) or 'none'}")
-    return _build(path, top, task)
-
-
-def _build(path: Path, top: Mapping[str, Any], task: Task) -> Recipe:
-    sections = {
-        "common": _mapping(path, "common", top.get("common") or {}),
-        f"tasks.{task.name}": _mapping(path, f"tasks.{task.name}", top["tasks"][task.name] or {}),
-    }
-    fields = {field.name: field for field in dataclasses.fields(Recipe) if field.name != "name"}
-    for section, settings in sections.items():
-        _check_keys(path, f"{section}.", settings, list(fields))
-    values = {key: value for settings in sections.values() for key, value in settings.items()}
-    absent = [key for key, field in fields.items() if key not in values and field.default is dataclasses.MISSING]
-    if absent:
-        raise GliofillError(f"{path}: {absent[0]} is missing; set it under common or tasks.{task.name}")
     try:
-        return Recipe(name=top["name"], **values)
+        return _build(content, task)
     except GliofillError as error:
-        raise GliofillError(f"{path}: {error} (for {task.name})") from error
+        raise GliofillError(f"{path}: {error}") from error
 
 
-def _mapping(path: Path, key: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise GliofillError(f"{path}: {key} is {'empty' if value is None else repr(value)}, a mapping is needed")
-    return types.MappingProxyType(value)
-
-
-def _check_keys(path: Path, section: str, settings: Mapping[str, Any], known: list[str] | tuple[str, ...]) -> None:
-    for key in settings:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-            raise GliofillError(f"{path}: unknown key {section}{key}; {hint}")
+def _build(content: object, task: Task) -> Recipe:
+    top = as_mapping(content, "")
+    check_names(top, ("name", "common", "tasks", "search"))
+    tasks = as_mapping(top.get("tasks"), "tasks")
+    check_names(tasks, [known.name for known in TASKS], "tasks")
+    if task.name not in tasks:
+        raise GliofillError(f"tasks.{task.name} is missing; the file has {', '.join(tasks) or 'none'}")
+    values: dict[str, object] = {"name": top["name"]} if "name" in top else {}
+    for where, settings in (("common", top.get("common")), (f"tasks.{task.name}", tasks[task.name])):
+        section = as_mapping({} if settings is None else settings, where)
+        check_names(section, [item.name for item in fields(Recipe) if item.name != "name"], where)
+        values |= read_keys(Recipe, section, where)
+    return read_section(Recipe, values)

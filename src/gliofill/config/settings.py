@@ -1,75 +1,76 @@
-"""The settings: one frozen dataclass per section of the configuration."""
+"""The settings: one frozen dataclass per section of the configuration, where each key is declared."""
 
-import difflib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Literal, Self
 
+from gliofill.config.keys import Json, key, required
+from gliofill.config.reading import Section, read_section
+from gliofill.config.recipe import VARIANTS
+from gliofill.contrasts import TASKS, Contrast
 from gliofill.errors import GliofillError
 
+_TASK_NAMES = tuple(task.name for task in TASKS)
 
-class Section:
-    """A configuration section that travels between rules and subcommands as JSON."""
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Make the section from a JSON object; absent keys keep their defaults.
-
-        Raises
-        ------
-        GliofillError
-            If the text is not a JSON object or has a key that the section lacks.
-        """
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise GliofillError(f"--settings is not JSON ({error})") from error
-        known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
-        for key in content:
-            if key not in known:
-                raise GliofillError(f"--settings: unknown key {key!r}{did_you_mean(key, known)}")
-        return cls(**frozen(content))
-
-    def to_json(self) -> str:
-        """Return the section as one line of JSON."""
-        return json.dumps(asdict(self))  # type: ignore[call-overload]
-
-
-def frozen(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with lists made tuples, as frozen sections hold them."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+Device = Literal["auto", "cpu", "cuda"]
+#: what a model of a task may be instead of a folder
+NamedModel = Literal["demo", "none"]
 
 
 @dataclass(frozen=True)
-class UsabilitySettings(Section):
-    """When an acquired image counts as unusable; what each key means stands in the schema."""
+class Thresholds(Section):
+    """When an acquired image of one contrast counts as unusable."""
 
-    min_slices: int = 10
-    max_spacing_mm: float = 8.0
-    max_pixel_mm: float = 3.0
-    max_anisotropy: float = 20.0
-    plane: str = "any"
-    max_gap: float = 0.5
-    min_field_mm: float = 100.0
-    max_cut: float = 0.6
-    max_slice_drop: float = 0.35
-    max_saturation: float = 0.02
-    max_wrap: float = 0.25
-    max_stripes: float = 0.05
-    max_noise: float = 0.15
-    max_motion: float = 2.5
-    cohort_outliers: bool = True
-    cohort_minimum: int = 20
-    by_contrast: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    min_slices: int = key(10, "Fewest voxels along any axis.", least=1)
+    max_spacing_mm: float = key(8.0, "Coarsest voxel edge in millimetres.", above=0)
+    max_pixel_mm: float = key(3.0, "Second coarsest voxel edge in millimetres.", above=0)
+    max_anisotropy: float = key(20.0, "Longest voxel edge over the shortest.", least=1)
+    plane: Literal["any", "axial", "coronal", "sagittal"] = key(
+        "any", "Plane of the slices, from the affine; images with nearly isotropic voxels are in every plane."
+    )
+    max_gap: float = key(0.5, "Gap between slices as a share of their thickness, where the sidecar states it.", least=0)
+    min_field_mm: float = key(100.0, "Shortest edge of the field of view in millimetres.", least=0)
+    max_cut: float = key(
+        0.6,
+        "Head in the outermost slice at the top, a side or the back, as a share of its largest section; 0.6 at the "
+        "top is a scan that ends about 3 cm below the skin of the vertex.",
+        least=0,
+    )
+    max_slice_drop: float = key(
+        0.35, "Distance of a slice's mean from those of its neighbours, as a share of theirs.", least=0
+    )
+    max_saturation: float = key(0.02, "Share of the head's voxels that have the highest value.", least=0)
+    max_wrap: float = key(
+        0.25, "Tissue that continues over a border of the image, as a share of the head's section.", least=0
+    )
+    max_stripes: float = key(
+        0.05, "Amplitude of the stripes of a spike in k-space, as a share of the median of the head.", least=0
+    )
+    max_noise: float = key(0.15, "Standard deviation of the noise, as a share of the median of the head.", least=0)
+    max_motion: float = key(2.5, "Log-odds that the head moved during the acquisition.")
+
+
+@dataclass(frozen=True)
+class UsabilitySettings(Thresholds):
+    """When an acquired image counts as unusable."""
+
+    cohort_outliers: bool = key(
+        True,
+        "Whether an image that is far worse than those of its contrast and of similar resolution is unusable, too.",
+    )
+    cohort_minimum: int = key(20, "With fewer similar images none is an outlier.", least=3)
+    by_contrast: Mapping[str, Mapping[str, int | float | str]] = key(
+        {}, "Thresholds of one contrast, instead of the common ones.", choices=tuple(Contrast), part_of=Thresholds
+    )
 
     def for_contrast(self, contrast: str) -> Self:
         """Return the thresholds for one contrast: its own where it has some, else the common ones."""
-        return replace(self, by_contrast={}, **self.by_contrast.get(str(contrast), {}))
+        own = self.by_contrast.get(str(contrast), {})
+        return read_section(type(self), {**vars(self), "by_contrast": {}, **own})
 
 
-#: values of ``preprocess.brain_mask`` that stand for a program of others, and what its weights are
+#: values of ``preprocess.brain_mask`` that stand for a third-party tool, and what its weights are
 PROGRAMS: Mapping[str, str] = {
     "synthstrip": "the file of SynthStrip's weights, as synthstrip.1.pt",
     "hd-bet": "the folder of HD-BET's weights, as release_2.0.0",
@@ -78,46 +79,76 @@ PROGRAMS: Mapping[str, str] = {
 _HD_BET_FILES = ("fold_all/checkpoint_final.pth", "dataset.json", "plans.json")
 
 
-def weights_problem(brain_mask: str, brain_model: str) -> str:
-    """Return what is wrong with the weights of a program; empty if nothing is.
-
-    Parameters
-    ----------
-    brain_mask
-        One of `PROGRAMS`.
-    brain_model
-        Path of the weights.
-    """
-    wanted = f"give {PROGRAMS[brain_mask]}, which gliofill does not download"
-    if not brain_model:
-        return f"is empty; {wanted}"
-    files = [Path(brain_model, name) for name in _HD_BET_FILES] if brain_mask == "hd-bet" else [Path(brain_model)]
-    missing = next((file for file in files if not file.is_file()), None)
-    return f"{missing}: no such file; {wanted}" if missing else ""
-
-
 @dataclass(frozen=True)
 class PreprocessSettings(Section):
     """How a session is preprocessed."""
 
-    output_spaces: tuple[str, ...] = ("template",)
-    align_sessions: str = "template"
-    derivatives: Mapping[str, str] = field(default_factory=dict)
-    brain_mask: str = "network"
-    brain_model: str = ""
-    brain_border_mm: float = 1.0
-    brain_program: str = ""
-    brain_device: str = "cpu"
-    brain_mask_pattern: str = "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz"
-    head_template: str = ""
-    head_template_mask: str = ""
-    lesion_pattern: str = "derivatives/lesions/{folder}/anat/{prefix}_label-lesion_dseg.nii.gz"
-    interpolation: str = "linear"
-    bias_correction: bool = True
+    output_spaces: tuple[Literal["template", "native"], ...] = key(
+        ("template",),
+        "Images on the template's grid are always written. With native there are also images in the session's own "
+        "space, on the grid of its reference contrast (space-individual).",
+    )
+    align_sessions: Literal["template", "first"] = key(
+        "template",
+        "What a session is aligned to. With first, the later sessions of a participant are aligned to the first one, "
+        "which is aligned to the template: follow-ups lie on each other. The first is that of the sessions with "
+        "usable images whose label sorts first.",
+    )
+    derivatives: Mapping[str, Path] = key(
+        {},
+        "Derivatives datasets by name, for instance {hdbet: /data/derivatives/hdbet}. Where one has a brain mask of a "
+        "session in native space (sub-X[_ses-Y]_desc-brain_mask.nii.gz), it stands in for brain_mask; a lesion mask "
+        "(label-lesion, mask or dseg) for lesion_pattern.",
+    )
+    brain_mask: Literal["network", "template", "synthstrip", "hd-bet", "provided", "none"] = key(
+        "network",
+        "network finds the brain in an image of any contrast; template carries the mask of a head template over by "
+        "registration; synthstrip and hd-bet run these third-party tools, which you install; provided takes a mask "
+        "from a derivatives folder; none is for images that are already skull-stripped (mask of non-zero voxels).",
+    )
+    brain_model: Path | None = key(
+        None,
+        "For network, a folder made by `gliofill train-brain`; empty takes the embedded model. For synthstrip, the "
+        "file of its weights (synthstrip.1.pt); for hd-bet, the folder of its weights (release_2.0.0, with "
+        "fold_all/checkpoint_final.pth). You fetch these yourself.",
+    )
+    brain_border_mm: float = key(
+        1.0,
+        "For network and synthstrip, how far the mask goes beyond the tissue, as other tools' masks do (SynthStrip's "
+        "border); more keeps more CSF over the gyri.",
+        least=-3,
+        most=5,
+    )
+    brain_program: str = key(
+        "",
+        "For synthstrip and hd-bet, the name or path of the program; empty looks for mri_synthstrip, then "
+        "nipreps-synthstrip, and for hd-bet.",
+    )
+    brain_device: Literal["cpu", "cuda"] = key(
+        "cpu", "Where synthstrip and hd-bet work; with cuda a job of a session counts as one on a GPU."
+    )
+    brain_mask_pattern: str = key(
+        "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz",
+        'For provided. Relative to bids_dir; {folder} is sub-X[/ses-Y], {prefix} the same with "_", {suffix} the BIDS '
+        'suffix of a contrast, {ce} is "ce-gadolinium_" or nothing. A pattern without contrast applies to the contrast '
+        "whose grid it shares.",
+    )
+    head_template: Path | None = key(
+        None, "For template, a T1w head to use instead of the built-in one; needs head_template_mask."
+    )
+    head_template_mask: Path | None = key(None, "The brain mask of head_template.")
+    lesion_pattern: str = key(
+        "derivatives/lesions/{folder}/anat/{prefix}_label-lesion_dseg.nii.gz",
+        "Where lesion masks are, as brain_mask_pattern; empty means there are none.",
+    )
+    interpolation: Literal["linear", "sinc"] = key(
+        "linear", "How intensities are resampled; sinc is windowed and clipped."
+    )
+    bias_correction: bool = key(True, "Whether N4 runs.")
 
     @property
     def runs_program(self) -> bool:
-        """Whether a program of others finds the brain."""
+        """Whether a third-party tool finds the brain."""
         return self.brain_mask in PROGRAMS
 
     @property
@@ -125,95 +156,147 @@ class PreprocessSettings(Section):
         """Whether the distance from the brain is measured in an image, so that contrasts can vote."""
         return self.brain_mask == "network" or self.runs_program
 
+    @property
+    def weights(self) -> Path:
+        """Weights of the third-party tool that finds the brain: a file, or a folder of files.
+
+        Raises
+        ------
+        GliofillError
+            If they are not there.
+        """
+        wanted = f"give {PROGRAMS[self.brain_mask]}, which gliofill does not download"
+        if self.brain_model is None:
+            raise GliofillError(f"preprocess.brain_model is empty; {wanted}")
+        names = _HD_BET_FILES if self.brain_mask == "hd-bet" else ("",)
+        for file in (self.brain_model / name for name in names):
+            if not file.is_file():
+                raise GliofillError(f"preprocess.brain_model: {file}: no such file; {wanted}")
+        return self.brain_model
+
 
 @dataclass(frozen=True)
 class ImputeSettings(Section):
     """Which models fill which gap, and how."""
 
-    models: Mapping[str, str] = field(default_factory=lambda: {"T2w-to-FLAIR": "demo", "T1post-to-T1w": "demo"})
-    device: str = "auto"
-    batch_size: int = 8
-    flip_average: bool = True
+    models: Mapping[str, Path | NamedModel] = key(
+        {"T2w-to-FLAIR": "demo", "T1post-to-T1w": "demo"},
+        'Per task the folder of a trained model, "demo" for the embedded demonstration model, or "none" to leave the '
+        "gap.",
+        choices=_TASK_NAMES,
+    )
+    device: Device = key("auto", "auto takes a GPU if there is one.")
+    batch_size: int = key(8, "Slices per forward pass.", least=1)
+    flip_average: bool = key(True, "Average with the prediction of the mirrored slice.")
 
 
 @dataclass(frozen=True)
 class AuditSettings(Section):
-    """On how many complete sessions of the cohort the models are tried."""
+    """How the models are tried on complete sessions of the cohort, whose target is hidden."""
 
-    sessions: int = 20
-    seed: int = 0
+    sessions: int = key(20, "Complete sessions that are tried; 0 switches the audit off.", least=0)
+    seed: int = key(0, "Another seed, another sample.", least=0)
 
 
 @dataclass(frozen=True)
 class SplitSettings(Section):
     """How patients are divided into those to train on, to validate on and to test on."""
 
-    scheme: str = "fractions"
-    fractions: tuple[float, ...] = (265, 67, 84)
-    folds: int = 5
-    seed: int = 0
-    strata: tuple[str, ...] = ()
-    alias: str = ""
-    table: str = ""
+    scheme: Literal["fractions", "folds", "leave-one-out"] = key(
+        "fractions",
+        "fractions makes one division; folds and leave-one-out test every patient once, with as many models.",
+    )
+    fractions: tuple[float, float, float] = key(
+        (265.0, 67.0, 84.0), "Proportions of training, validation and test patients.", above=0
+    )
+    folds: int = key(5, "Groups of the scheme folds.", least=3)
+    seed: int = key(0, "Another seed, another division.", least=0)
+    strata: tuple[str, ...] = key((), "Columns of participants.tsv that every set has in equal shares.")
+    alias: str = key("", "Column that names the person; participants with one name stay together.")
+    table: Path | None = key(None, "participants.tsv; empty means that of bids_dir.")
 
 
 @dataclass(frozen=True)
 class TrainSettings(Section):
     """What is trained, and on what."""
 
-    derivatives: str = ""
-    tasks: tuple[str, ...] = ("T2w-to-FLAIR", "T1post-to-T1w")
-    recipe: str = "paper"
-    variants: tuple[str, ...] = ("lesion", "nolesion")
-    compare: tuple[str, ...] = ()
-    device: str = "auto"
+    derivatives: Path | None = key(None, "A folder of preprocessed sessions; empty means output_dir.")
+    tasks: tuple[str, ...] = key(_TASK_NAMES, "What is trained.", choices=_TASK_NAMES)
+    recipe: str = key(
+        "paper", 'Name of a file in config/recipes, path of a recipe, or "tuned" for the result of the rule tune.'
+    )
+    variants: tuple[str, ...] = key(
+        ("lesion", "nolesion"),
+        "With and without lesion-mask loss as in the paper; l1 is a plain regression.",
+        choices=tuple(VARIANTS),
+    )
+    compare: tuple[str, ...] = key((), "Other recipes that are trained and evaluated beside it.")
+    device: Device = key("auto", "auto takes a GPU if there is one.")
 
 
 @dataclass(frozen=True)
 class TuneSettings(Section):
-    """How hyperparameters are searched."""
+    """How hyperparameters are searched, on the first fold."""
 
-    recipe: str = "paper"
-    trials: int = 40
-    workers: int = 1
-    top: int = 3
-    repeats: int = 3
+    recipe: str = key("paper", "Where the search starts; its section search has the bounds.")
+    trials: int = key(40, "Trainings of the search.", least=1)
+    workers: int = key(1, "Jobs that share the trials of a task.", least=1)
+    top: int = key(3, "Settings that are trained again before one is chosen.", least=1)
+    repeats: int = key(3, "Seeds with which each of them is trained.", least=1)
 
 
 @dataclass(frozen=True)
 class EvaluateSettings(Section):
     """What the tables are broken down by."""
 
-    strata: tuple[str, ...] = ()
+    strata: tuple[str, ...] = key((), "Columns of participants.tsv.")
 
 
 @dataclass(frozen=True)
 class ThreadSettings(Section):
-    """Threads that each rule declares and obeys."""
+    """Threads of one job of each rule."""
 
-    coverage: int = 8
-    preprocess: int = 1
-    impute: int = 4
-    train: int = 8
+    coverage: int = key(8, "Images that are measured at a time, and pages that are written at a time.", least=1)
+    preprocess: int = key(1, "Of a session that is preprocessed.", least=1)
+    impute: int = key(4, "Of an image that is synthesised, and of the audit.", least=1)
+    train: int = key(8, "Of tuning, training and evaluation.", least=1)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Section):
     """The whole configuration."""
 
-    bids_dir: Path
-    output_dir: Path
-    work_dir: str = ""
-    participants: tuple[str, ...] = ()
-    exclude_participants: tuple[str, ...] = ()
-    sessions: tuple[str, ...] = ()
-    bids_filter: Mapping[str, Any] = field(default_factory=dict)
-    review_table: Path | None = None
-    stop_on_first_crash: bool = False
-    check_space: bool = True
-    usability: UsabilitySettings = field(default_factory=UsabilitySettings)
-    preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
-    impute: ImputeSettings = field(default_factory=ImputeSettings)
+    bids_dir: Path = required("The raw BIDS dataset. It is only read, never written.")
+    output_dir: Path = required("Where the derivatives go.")
+    work_dir: Path | None = key(
+        None, "Scratch folder for one session at a time; empty means a hidden folder in output_dir."
+    )
+    participants: tuple[str, ...] = key((), 'Only these participants, with or without "sub-"; empty means all.')
+    exclude_participants: tuple[str, ...] = key((), 'Participants to leave out, with or without "sub-".')
+    sessions: tuple[str, ...] = key((), 'Only these sessions, with or without "ses-"; empty means all.')
+    bids_filter: Json = key(
+        Json("{}"),
+        "Entities that an image must have to count as a contrast, as a mapping from contrast to entities.",
+    )
+    review_table: Path | None = key(
+        None,
+        "A reviewer's decisions on single images, tab-separated, with the columns participant, session, contrast, use "
+        "(yes or no) and reason. They stand above every automatic verdict; only the sessions whose rows change run "
+        "again.",
+    )
+    check_space: bool = key(
+        True,
+        "Whether a run is refused if there is too little room for its images and scratch files: 30 MB per session and "
+        "output space, and 450 MB per session that is at work.",
+    )
+    stop_on_first_crash: bool = key(
+        False,
+        "Whether the first failing step ends the run, instead of being listed while all other sessions go on. What "
+        "runs at that moment is finished.",
+    )
+    usability: UsabilitySettings = UsabilitySettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    impute: ImputeSettings = ImputeSettings()
     audit: AuditSettings = AuditSettings()
     split: SplitSettings = SplitSettings()
     train: TrainSettings = TrainSettings()
@@ -224,16 +307,4 @@ class Settings:
     @property
     def scratch(self) -> str:
         """Absolute path of `work_dir`; empty for a hidden folder in the output folder."""
-        return self.work_dir and str(Path(self.work_dir).expanduser().resolve())
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """Return the end of an error message that suggests the nearest known word, or lists all.
-
-    Examples
-    --------
-    >>> did_you_mean("bids_dri", ["bids_dir", "output_dir"])
-    "; did you mean 'bids_dir'?"
-    """
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+        return str(self.work_dir or "")

@@ -45,7 +45,7 @@ class ExternalMask:
         return all(own.get(key) == label for key, label in self.name.entities.items() if key not in _OWN)
 
 
-def find_external_masks(datasets: Mapping[str, str], folder: str, kind: str | None = None) -> list[ExternalMask]:
+def find_external_masks(datasets: Mapping[str, Path], folder: str, kind: str | None = None) -> list[ExternalMask]:
     """Return the masks in native space that the datasets have for a session, in their order.
 
     Parameters
@@ -57,7 +57,7 @@ def find_external_masks(datasets: Mapping[str, str], folder: str, kind: str | No
     kind
         Only those that show a ``brain`` or a ``lesion``.
     """
-    found = [mask for root in datasets.values() for mask in _in_dataset(Path(root), folder)]
+    found = [mask for root in datasets.values() for mask in _in_dataset(root, folder)]
     return [mask for mask in found if kind in (None, mask.kind)]
 
 
@@ -83,7 +83,7 @@ def _as_mask(path: Path) -> ExternalMask | None:
     return None
 
 
-def check_datasets(datasets: Mapping[str, str]) -> None:
+def check_datasets(datasets: Mapping[str, Path]) -> None:
     """Refuse names and folders that cannot be meant.
 
     Raises
@@ -95,9 +95,9 @@ def check_datasets(datasets: Mapping[str, str]) -> None:
         where = f"preprocess.derivatives: {name}={root}"
         if not re.fullmatch(r"[A-Za-z0-9]+", name) or name == "raw":
             raise GliofillError(f"{where}: a name has letters and digits only, and is not 'raw'; choose another")
-        if not Path(root).is_dir():
+        if not root.is_dir():
             raise GliofillError(f"{where}: no such folder")
-        participants = sorted(path for path in Path(root).glob("sub-*") if path.is_dir())
+        participants = sorted(path for path in root.glob("sub-*") if path.is_dir())
         if not participants:
             raise GliofillError(f"{where}: has no sub-* folder; give the folder of a BIDS derivatives dataset")
         if not any(_has_mask(participant) for participant in participants):
@@ -111,15 +111,15 @@ def _has_mask(participant: Path) -> bool:
     return any(_as_mask(path) for pattern in ("anat/*", "ses-*/anat/*") for path in participant.glob(pattern))
 
 
-def source_uri(path: Path, bids_dir: Path, datasets: Mapping[str, str]) -> str:
+def source_uri(path: Path, bids_dir: Path, datasets: Mapping[str, Path]) -> str:
     """Return the BIDS URI of an input; `datasets` and the raw dataset are links of the derivatives' description.
 
     Examples
     --------
-    >>> source_uri(Path("/masks/sub-01/anat/m.nii.gz"), Path("/bids"), {"hdbet": "/masks"})
+    >>> source_uri(Path("/masks/sub-01/anat/m.nii.gz"), Path("/bids"), {"hdbet": Path("/masks")})
     'bids:hdbet:sub-01/anat/m.nii.gz'
     """
-    for name, root in (*datasets.items(), ("raw", str(bids_dir))):
+    for name, root in (*datasets.items(), ("raw", bids_dir)):
         if path.is_relative_to(root):
             return f"bids:{name}:{path.relative_to(root).as_posix()}"
     return path.as_uri()

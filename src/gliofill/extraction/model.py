@@ -80,9 +80,9 @@ def save_model(folder: Path, network: BrainNetwork, *, training: Mapping[str, An
     write_text(folder / CARD, _card(metadata))
 
 
-def model_id(folder: str) -> str:
-    """Return the identifier of a model; an empty folder is the embedded one's."""
-    return str(read_json((Path(folder) if folder else EMBEDDED) / METADATA)["model_id"])
+def model_id(folder: Path) -> str:
+    """Return the identifier of a model."""
+    return str(read_json(folder / METADATA)["model_id"])
 
 
 def load_model(folder: Path) -> BrainNetwork:

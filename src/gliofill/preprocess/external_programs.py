@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from gliofill.config.settings import PreprocessSettings, weights_problem
+from gliofill.config.settings import PreprocessSettings
 from gliofill.errors import GliofillError
 from gliofill.files.nifti import read_image, spacing_mm, write_image
 
@@ -88,8 +88,6 @@ def measure_brain(image: Path, folder: Path, settings: PreprocessSettings, threa
     GliofillError
         If the program or its weights are not there, or it fails, or finds nothing.
     """
-    if problem := weights_problem(settings.brain_mask, settings.brain_model):
-        raise GliofillError(f"preprocess.brain_model: {problem}")
     program = find_program(settings)
     data, affine = read_image(image)
     copy = folder / "image.nii.gz"  # HD-BET takes no other
@@ -125,7 +123,7 @@ def _synthstrip(task: Task) -> NDArray[np.float32]:
     """Run SynthStrip: that of FreeSurfer, which writes distances too, or that of NiPreps, which writes a mask."""
     border = task.settings.brain_border_mm
     mask, distance = task.folder / "mask.nii.gz", task.folder / "distance.nii.gz"
-    command = [task.program, "-i", str(task.image), "-m", str(mask), "--model", task.settings.brain_model]
+    command = [task.program, "-i", str(task.image), "-m", str(mask), "--model", str(task.settings.weights)]
     command += ["-g"] if task.on_gpu else []
     if not Path(task.program).name.startswith("nipreps"):
         _run(task, [*command, "-b", f"{border:g}", "-d", str(distance), "-t", str(task.threads)], distance)
@@ -141,10 +139,9 @@ def _synthstrip(task: Task) -> NDArray[np.float32]:
 
 def _hd_bet(task: Task) -> NDArray[np.float32]:
     """Run HD-BET 2, whose weights are looked for in the home folder, and downloaded if they are not there."""
-    weights = Path(task.settings.brain_model)
     home = task.folder / "hd-bet_params"
     home.mkdir()
-    (home / "release_2.0.0").symlink_to(weights)
+    (home / "release_2.0.0").symlink_to(task.settings.weights)
     device = ["-device", "cuda"] if task.on_gpu else ["-device", "cpu", "--disable_tta"]
     brain = task.folder / "brain.nii.gz"
     command = [task.program, "-i", str(task.image), "-o", str(brain), "--save_bet_mask", "--no_bet_image", *device]

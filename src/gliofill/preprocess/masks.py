@@ -77,11 +77,12 @@ def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSetting
         "volume_mL": round(float(found.by_space[paths.SPACE].sum()) / 1000, 1),
     }
     if method == "template":
-        facts["head_template"] = settings.head_template or "built-in"
+        facts["head_template"] = str(settings.head_template or "built-in")
     if method == "network":
-        from gliofill.extraction.model import model_id  # loads torch, which the scheduling of the nodes must not
+        # here, for it loads torch, which the scheduling of the nodes must not
+        from gliofill.extraction.model import EMBEDDED, model_id
 
-        facts["model"] = model_id(settings.brain_model)
+        facts["model"] = model_id(settings.brain_model or EMBEDDED)
     if method in PROGRAMS:
         facts |= _program_facts(settings)
     if votes(plan, settings):
@@ -94,7 +95,7 @@ def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSetting
 def _program_facts(settings: PreprocessSettings) -> dict[str, Any]:
     from gliofill.preprocess.external_programs import find_program
 
-    weights = Path(settings.brain_model)
+    weights = settings.weights
     file = weights / "fold_all" / "checkpoint_final.pth" if weights.is_dir() else weights
     return {"program": Path(find_program(settings)).name, "weights": weights.name, "weights_sha256": sha256(file)}
 

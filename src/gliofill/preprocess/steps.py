@@ -65,15 +65,15 @@ def strip(
         if settings.runs_program:
             distance = measure_brain(image, out.with_name("program"), settings, threads)
         else:
-            model = load_model(Path(settings.brain_model) if settings.brain_model else EMBEDDED)
+            model = load_model(settings.brain_model or EMBEDDED)
             distance = brain_distance(model, *read_image(image))
         ants.image_write(native.new_image_like(distance), str(out.with_name(DISTANCE_FILE)))
         mask = brain.mask_within(native, distance, settings.brain_border_mm)
     elif settings.brain_mask == "none":
         mask = brain.nonzero_mask(ants.image_read(str(raw)))
     else:
-        files = [Path(file) for file in (settings.head_template, settings.head_template_mask)]
-        head = brain.read_template(*files) if settings.head_template else brain.built_in_template(contrast)
+        own, own_mask = settings.head_template, settings.head_template_mask
+        head = brain.read_template(own, own_mask) if own and own_mask else brain.built_in_template(contrast)
         mask = brain.carry_mask(native, head)
     ants.image_write(mask, str(out))
 

@@ -5,7 +5,6 @@ relative to the output folder, except those of inputs that lie elsewhere.
 """
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,8 +36,6 @@ class Run:
     ----------
     settings
         The configuration.
-    start
-        Folder where the run was started, from which relative paths start.
     models
         Checksum of the weights of the model of each task that has one.
     recipes
@@ -48,7 +45,6 @@ class Run:
     """
 
     settings: Settings
-    start: Path
     models: Mapping[Task, str]
     recipes: Mapping[str, Path]
     decisions: Decisions
@@ -67,7 +63,7 @@ class Run:
             *("--participant-label", *settings.participants),
             *("--exclude-participant-label", *settings.exclude_participants),
             *("--session-label", *settings.sessions),
-            *("--bids-filter", json.dumps(settings.bids_filter)),
+            *("--bids-filter", settings.bids_filter),
             *("--derivatives", *(f"{name}={path}" for name, path in settings.preprocess.derivatives.items())),
             *("--fill", *(task.name for task in self.models)),
             *table,
@@ -130,7 +126,7 @@ class Run:
     @cached_property
     def learning_dir(self) -> str:
         """Folder of the preprocessed sessions to train on."""
-        return str((self.start / (self.settings.train.derivatives or self.settings.output_dir)).resolve())
+        return str(self.settings.train.derivatives or self.settings.output_dir)
 
     @cached_property
     def learning_words(self) -> list[str]:
@@ -141,8 +137,7 @@ class Run:
     @cached_property
     def participants_table(self) -> str:
         """The table with the strata of the participants."""
-        table = self.settings.split.table
-        return str(self.start / table) if table else f"{self.settings.bids_dir}/participants.tsv"
+        return str(self.settings.split.table or self.settings.bids_dir / "participants.tsv")
 
     @cached_property
     def strata_words(self) -> list[str]:
@@ -207,7 +202,7 @@ def make_run(config: Mapping[str, Any], start: Path, checksum: Callable[[Task, I
     decisions = read_decisions(settings.review_table) if settings.review_table else Decisions()
     with_model = [task for task in TASKS if settings.impute.models.get(task.name, "none") != "none"]
     models = {task: checksum(task, settings.impute) for task in with_model}
-    return Run(settings, start, models, _find_recipes(settings, start), decisions)
+    return Run(settings, models, _find_recipes(settings, start), decisions)
 
 
 def _find_recipes(settings: Settings, start: Path) -> dict[str, Path]:

@@ -65,10 +65,10 @@ def test_both_bounds_belong_to_a_range() -> None:
         ("{low: 1, high: 4}", "{low: 1}", r"search\.common\.batch_size\.high is missing"),
         ("{low: 1, high: 4}", "3", r"search\.common\.batch_size is 3, a mapping is needed"),
         ("{low: 1, high: 4}", "{low: 4, high: 1}", r"batch_size: low is 4 and high is 1; low must be the smaller one"),
-        ("{low: 1, high: 4}", "{low: 1, high: 4.5}", r"search\.common\.batch_size: 4\.5 is a float, a int is needed"),
-        ("{low: 1, high: 4}", "{low: 0, high: 4}", r"search\.common\.batch_size: 0 is outside \[1, 1024\]"),
+        ("{low: 1, high: 4}", "{low: 1, high: 4.5}", r"search\.common\.batch_size is 4\.5; it must be a whole number"),
+        ("{low: 1, high: 4}", "{low: 0, high: 4}", r"search\.common\.batch_size is 0; it must be between 1 and 1024"),
         ("{low: 50,", "{low: 0,", r"l1_weight: low is 0\.0, but a logarithmic scale starts above 0"),
-        ("search:", "common: {}\nserach:", r"unknown key serach; did you mean search\?"),
+        ("search:", "common: {}\nserach:", r"unknown key serach; did you mean 'search'\?"),
     ],
 )
 def test_mistakes_are_told_in_one_line_with_file_and_key(tmp_path: Path, old: str, new: str, message: str) -> None:

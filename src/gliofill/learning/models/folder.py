@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 from torch import nn
 
-from gliofill.config.recipe import RANGES, Recipe
+from gliofill.config.recipe import Recipe, largest
 from gliofill.contrasts import TASKS, Task, find_task
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, write_json, write_text
@@ -51,11 +51,11 @@ _SCHEMA: Mapping[str, Any] = {
             "type": "object",
             "required": [*NETWORK_KEYS, "members"],
             "properties": {
-                "members": {"type": "integer", "minimum": 1, "maximum": RANGES["ensemble"][1]},
-                "context": {"type": "integer", "minimum": 0, "maximum": RANGES["context_slices"][1]},
+                "members": {"type": "integer", "minimum": 1, "maximum": largest("ensemble")},
+                "context": {"type": "integer", "minimum": 0, "maximum": largest("context_slices")},
                 "residual": {"type": "boolean"},
-                "width": {"type": "integer", "minimum": 1, "maximum": RANGES["generator_width"][1]},
-                "blocks": {"type": "integer", "minimum": 0, "maximum": RANGES["generator_blocks"][1]},
+                "width": {"type": "integer", "minimum": 1, "maximum": largest("generator_width")},
+                "blocks": {"type": "integer", "minimum": 0, "maximum": largest("generator_blocks")},
                 "upsampling": {"enum": ["transposed", "resize"]},
             },
         },

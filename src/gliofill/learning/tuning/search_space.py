@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from gliofill.config.keys import did_you_mean
 from gliofill.config.recipe import Recipe, load_recipe
-from gliofill.config.settings import did_you_mean
 from gliofill.contrasts import TASKS, Task
 from gliofill.errors import GliofillError
 
