@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gliofill.contrasts import Contrast
+from gliofill.simulation.hull import BRIDGE_MM, close, outline_mm
 from gliofill.template import grey_matter_map, template_affine, template_brain, white_matter_map
 
 #: what remains to 1 in a voxel is air; ``dura`` holds the venous sinuses too, ``marrow`` is that of the skull
@@ -35,12 +36,6 @@ INTENSITIES: Mapping[Contrast, Mapping[str, float]] = MappingProxyType(
 
 # outer radius of each shell, in millimetres from the brain surface: 2.5 mm of CSF, 5.5 mm of skull, 7 mm of scalp
 _CSF_MM, _SKULL_MM, _SCALP_MM = 2.5, 8.0, 15.0
-# sulci narrower than this are bridged before the shells are grown: the skull does not follow the folds
-_BRIDGE_MM = 6.0
-# lowest slice of the template whose outline still is that of the whole head; the face and neck continue it downward
-_FACE_TOP_Z_MM = -14.0
-# each millimetre further down narrows the outline by this much
-_NECK_TAPER = 0.2
 # tissue maps of an averaged brain are blurred; this power brings the edges of a single brain back
 _SHARPENING = 2.0
 
@@ -123,10 +118,9 @@ def _distance_mm(brain: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the distance of each 1 mm voxel from the brain whose sulci were bridged; negative inside."""
     # the shells are smooth, so half the resolution serves, at an eighth of the time; the brain reaches the lowest slice
     # and goes on below it, hence the padding with its last slice
-    pad = int(_BRIDGE_MM + _SCALP_MM)
+    pad = int(BRIDGE_MM + _SCALP_MM)
     half = np.pad(brain, ((0, 1), (0, 1), (pad, 0)), mode="edge")[::2, ::2, ::2]
-    reach = ndimage.distance_transform_edt(~half, sampling=2.0) <= _BRIDGE_MM
-    bridged = half | (ndimage.distance_transform_edt(reach, sampling=2.0) > _BRIDGE_MM)
+    bridged = close(half, BRIDGE_MM, 2.0)
     signed = ndimage.distance_transform_edt(~bridged, sampling=2.0) - ndimage.distance_transform_edt(
         bridged, sampling=2.0
     )
@@ -160,7 +154,7 @@ def _shells(distance: NDArray[np.float32], affine: NDArray[np.float64]) -> dict[
     bone = np.maximum(within_skull - inside - dura, 0)
     diploe = 0.8 * (_within(distance, _SKULL_MM - 1.7) - _within(distance, _CSF_MM + 2.0))
     marrow = np.minimum(diploe, bone)
-    outline = _outline_mm(distance, z)
+    outline = outline_mm(distance, z.ravel())
     soft = np.maximum(_within(outline, _SCALP_MM) - within_skull, 0)
     fat = _within(outline, _SCALP_MM - 1.0) - _within(outline, _SKULL_MM + 1.5)
     eyes = _carve_face(soft, fat, np.abs(x), y, z)
@@ -172,15 +166,6 @@ def _shells(distance: NDArray[np.float32], affine: NDArray[np.float64]) -> dict[
         "muscle": soft * (1 - fat),
         "scalp": soft * fat,
     }
-
-
-def _outline_mm(distance: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the distance that bounds the skin: from the brain, and below it from the outline of the whole head."""
-    top = int(np.argmin(np.abs(z - _FACE_TOP_Z_MM)))
-    below = np.maximum(z[..., top : top + 1] - z, 0)
-    # above the face nothing changes: there the extruded outline is out of reach
-    extruded = distance[..., top : top + 1] + _NECK_TAPER * below + np.where(z > z[0, 0, top], np.float32(1e3), 0)
-    return np.minimum(distance, extruded)
 
 
 def _carve_face(soft: NDArray[np.float32], fat: NDArray[np.float32], *axes: NDArray[np.float32]) -> NDArray[np.float32]:

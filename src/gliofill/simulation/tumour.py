@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from gliofill.contrasts import Contrast
 from gliofill.simulation.head import Head
+from gliofill.simulation.noise import smooth_noise
 
 #: labels of the lesion segmentation, as in BraTS 2023; a glioma that takes up no gadolinium is all ``oedema``
 LESION_LABELS: Mapping[str, int] = {"necrosis": 1, "oedema": 2, "enhancing": 3}
@@ -107,7 +108,7 @@ def _add_focus(
     offset = np.indices(white.shape, dtype=np.float32) + (lower - centre).astype(np.float32).reshape(3, 1, 1, 1)
     stretch = rng.uniform(0.8, 1.25, 3).astype(np.float32).reshape(3, 1, 1, 1)
     distance = np.sqrt(((offset * stretch) ** 2).sum(axis=0))
-    lobes, ragged, hollow = (_noise(white.shape, rng, width_mm=width) for width in (7.0, 2.5, 4.0))
+    lobes, ragged, hollow = (smooth_noise(white.shape, rng, width=width) for width in (7.0, 2.5, 4.0))
 
     # tumours infiltrate tissue, not the ventricles, and stay within the brain
     within = ndimage.gaussian_filter(head.brain[box].astype(np.float32), 1.5)
@@ -130,9 +131,3 @@ def _add_focus(
 
 def _below(value: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
     return np.clip((threshold - value) / _EDGE + 0.5, 0, 1)
-
-
-def _noise(shape: tuple[int, ...], rng: np.random.Generator, *, width_mm: float) -> NDArray[np.float32]:
-    """Return smooth noise of mean 0 and standard deviation 1."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), width_mm)
-    return (noise - noise.mean()) / noise.std()

@@ -8,7 +8,8 @@ from gliofill.simulation.heads.lesions import add_lesions
 from gliofill.simulation.heads.random import Draw, ellipsoid, normalise, within
 from gliofill.simulation.heads.scanner import scan
 from gliofill.simulation.heads.stream import GeneratedImages
-from gliofill.simulation.heads.template import Template, close, load_template, signed_distance
+from gliofill.simulation.heads.template import Template, load_template, signed_distance
+from gliofill.simulation.hull import close
 
 SHAPE = (72, 88, 72)
 

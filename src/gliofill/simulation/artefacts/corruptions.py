@@ -15,6 +15,7 @@ from scipy import fft
 from gliofill.quality.acquired.tissue import measure_tissue
 from gliofill.simulation.artefacts.grid import Grid, Image, centred_mm, restore_mask
 from gliofill.simulation.artefacts.head_motion import add_motion
+from gliofill.simulation.noise import add_rician_noise
 
 #: how strong a corruption is, in the order of the amounts in `CORRUPTIONS`
 SEVERITIES = ("mild", "moderate", "severe")
@@ -35,8 +36,7 @@ def add_noise(image: Image, grid: Grid, amount: float, rng: np.random.Generator)
         Source of the noise.
     """
     sigma = np.float32(amount / 100 * measure_tissue(image).level)
-    real = image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
-    return restore_mask(np.hypot(real, sigma * rng.standard_normal(image.shape, dtype=np.float32)), image)
+    return restore_mask(add_rician_noise(image, sigma, rng), image)
 
 
 def undersample(image: Image, grid: Grid, amount: float, rng: np.random.Generator) -> Image:

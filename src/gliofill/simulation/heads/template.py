@@ -10,6 +10,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from gliofill.simulation.hull import BRIDGE_MM, close, outline_mm
 from gliofill.template import grey_matter_map, template_affine, template_brain, white_matter_map
 
 #: a brain mask is the tissue with the sulci narrower than twice this; the CSF over the gyri is left out
@@ -20,11 +21,6 @@ CORD_TOP_Z_MM = -66.0
 _SPACING_MM = 2.0
 # around the template's grid of 197 x 233 x 189 mm, so that skull, scalp and neck fit: along right, anterior, superior
 _PAD_MM = ((20, 21), (20, 21), (64, 21))
-# the skull does not follow folds narrower than twice this
-_BRIDGE_MM = 6.0
-# below this height the outline of the head is no longer that of the brain: face and neck continue it downward
-_FACE_TOP_Z_MM = -14.0
-_NECK_TAPER = 0.2
 
 
 @dataclass(frozen=True)
@@ -84,19 +80,13 @@ def load_template() -> Template:
     # the brain's distance is needed near the brain only, where the grid has room
     fields.append(_halve(_pad(ndimage.gaussian_filter(depth, 0.7), mode="edge")))
     half = _halve(_pad(brain.astype(np.float32), mode="edge")) > 0.5
-    hull = ndimage.gaussian_filter(signed_distance(close(half, _BRIDGE_MM, _SPACING_MM), _SPACING_MM), 1.0)
+    hull = ndimage.gaussian_filter(signed_distance(close(half, BRIDGE_MM, _SPACING_MM), _SPACING_MM), 1.0)
     # centre of the first 2 mm voxel
     origin = [affine[i, 3] - _PAD_MM[i][0] + 0.5 for i in range(3)]
     heights = origin[2] + _SPACING_MM * np.arange(hull.shape[2], dtype=np.float32)
-    outline = _outline(hull, heights)
+    outline = outline_mm(hull, heights)
     maps = torch.from_numpy(np.stack([*fields, hull, outline])[None].astype(np.float32))
     return Template(maps, (origin[0], origin[1], origin[2]))
-
-
-def close(mask: NDArray[np.bool_], radius_mm: float, spacing_mm: float) -> NDArray[np.bool_]:
-    """Close a mask by a ball: fill what is narrower than its diameter."""
-    grown = ndimage.distance_transform_edt(~mask, sampling=spacing_mm) <= radius_mm
-    return mask | (ndimage.distance_transform_edt(grown, sampling=spacing_mm) > radius_mm)
 
 
 def _without_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -125,10 +115,3 @@ def _halve(volume: NDArray[np.float32]) -> NDArray[np.float32]:
     i, j, k = (n // 2 for n in volume.shape)
     even = volume[: 2 * i, : 2 * j, : 2 * k]
     return even.reshape(i, 2, j, 2, k, 2).mean(axis=(1, 3, 5), dtype=np.float32)
-
-
-def _outline(hull: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
-    top = int(np.argmin(np.abs(z - _FACE_TOP_Z_MM)))
-    below = np.maximum(z[top] - z, 0)
-    extruded = hull[..., top : top + 1] + _NECK_TAPER * below + np.where(z > z[top], np.float32(1e3), 0)
-    return np.minimum(hull, extruded)

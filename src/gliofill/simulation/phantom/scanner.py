@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from gliofill.contrasts import Contrast
 from gliofill.simulation.head import Head
-from gliofill.simulation.phantom.warp import HEAD_CENTRE_MM, Warp, smooth_noise, stretch
+from gliofill.simulation.noise import add_rician_noise, smooth_noise
+from gliofill.simulation.phantom.warp import HEAD_CENTRE_MM, Warp, stretch
 
 # field of view along right, anterior and superior
 _EXTENT_MM = (204.0, 246.0, 196.0)
@@ -187,6 +188,5 @@ def scan(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.int
     steps = [-(-n // 3) for n in image.shape]
     bias = 0.14 * stretch(smooth_noise((5, 5, 5), rng, width=1.0), steps, image.shape)
     noise = np.float32(rng.uniform(0.012, 0.022))
-    real = image * np.exp(bias) + noise * rng.standard_normal(image.shape, dtype=np.float32)
-    magnitude = np.hypot(real, noise * rng.standard_normal(image.shape, dtype=np.float32))
+    magnitude = add_rician_noise(image * np.exp(bias), noise, rng)
     return np.clip(np.rint(gain * magnitude), 0, 32767).astype(np.int16)

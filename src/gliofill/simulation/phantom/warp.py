@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from gliofill.contrasts import Contrast
 from gliofill.simulation.head import INTENSITIES, Head
+from gliofill.simulation.noise import smooth_noise
 from gliofill.simulation.tumour import LESION_INTENSITIES, Push, Tumour
 from gliofill.template import template_t1w
 
@@ -155,12 +156,6 @@ def render_patient(
     mix = np.float32(rng.uniform(0.3, 0.7))
     image *= 1 + mix * look.textures[0] + (1 - mix) * look.textures[1]
     return np.maximum(image, 0, out=image)
-
-
-def smooth_noise(shape: tuple[int, ...], rng: np.random.Generator, *, width: float) -> NDArray[np.float32]:
-    """Return Gaussian noise smoothed over `width` voxels, of mean 0 and standard deviation 1."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), width)
-    return (noise - noise.mean()) / noise.std()
 
 
 def stretch(coarse: NDArray[np.float32], steps: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float32]:
