@@ -68,13 +68,13 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def test_options_of_fmriprep_are_understood_with_hyphen_and_underscore() -> None:
     words = "/in /out participant --participant_label sub-01 02 --exclude-participant-label 03 --session_label pre"
-    more = "--nprocs 4 --mem_mb 16G --random_seed 7 --skip_bids_validation --longitudinal"
+    more = "--nprocs 4 --mem_mb 16G --random_seed 7 --longitudinal"
     spaces = "--output-spaces MNI152NLin2009aSym:res-1"
     options = read_app_options([*words.split(), *more.split(), *spaces.split()])
     assert (options.cores, options.mem) == (4, 16000)
     config = make_config(options)
     assert config["participants"] == ["sub-01", "02"] and config["exclude_participants"] == ["03"]
-    assert config["sessions"] == ["pre"] and config["split"] == {"seed": 7}
+    assert config["sessions"] == ["pre"] and config["split"] == config["audit"] == {"seed": 7}
     assert config["preprocess"] == {"output_spaces": ["template"], "align_sessions": "first"}
 
 
@@ -82,6 +82,7 @@ def test_options_of_fmriprep_are_understood_with_hyphen_and_underscore() -> None
     ("words", "message"),
     [
         ("--participants-label 01", "unknown option --participants-label; did you mean '--participant-label'?"),
+        ("--skip-bids-validation", "unknown option --skip-bids-validation"),
         ("--mem lots", "'lots' is not an amount of memory"),
         ("--profile slum", "neither a folder nor one of slurm"),
         ("--output-spaces T1w", "T1w: is not available"),
@@ -93,6 +94,23 @@ def test_a_wrong_option_gets_one_line_that_says_what_to_do(words: str, message: 
     with pytest.raises(GliofillError, match=r"^[^\n]+$") as caught:
         make_config(read_app_options(["/in", "/out", "participant", *words.split()]))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("preprocess: {brain_maks: none}", "unknown key preprocess.brain_maks; did you mean 'brain_mask'?"),
+        ("preprocess: {derivatives: 3}", "preprocess.derivatives is 3; it must be a mapping of keys to values"),
+        ("audit:", "audit is empty; it must be a mapping of keys to values"),
+    ],
+)
+def test_a_wrong_key_is_reported_with_the_file_that_has_it(
+    started: list[list[str]], capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    Path("mine.yaml").write_text(content)
+    assert main(["bids", "out", "participant", "--random-seed", "1", "--config", "mine.yaml"]) == 2
+    assert capsys.readouterr().err.startswith(f"gliofill: configuration mine.yaml: {message}")
+    assert not started
 
 
 def test_a_misspelt_subcommand_is_told(capsys: pytest.CaptureFixture[str]) -> None:

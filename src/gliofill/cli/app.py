@@ -37,7 +37,7 @@ def run_app(words: Sequence[str]) -> int:
         check_free(options.output_dir.resolve())
         return report_cohort(options.output_dir.resolve())
     config = make_config(options)
-    settings = parse_config(config)
+    settings = parse_config(config, file=options.config)
     check_output(settings.bids_dir, settings.output_dir)
     _check_participants(settings)
     check_datasets(settings.preprocess.derivatives)

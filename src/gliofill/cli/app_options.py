@@ -12,6 +12,7 @@ from gliofill import __version__
 from gliofill.cli.arguments import add_selection, named_folder, read_filter
 from gliofill.config.keys import did_you_mean
 from gliofill.config.parsing import share_folder
+from gliofill.config.reading import as_mapping
 from gliofill.derivatives.paths import NATIVE, SPACE
 from gliofill.errors import GliofillError
 
@@ -129,12 +130,7 @@ def _add_choice(parser: AppParser) -> None:
         "--random-seed",
         type=int,
         metavar="N",
-        help="for the split of the patients; registration and imputation always use the same seed",
-    )
-    group.add_argument(
-        "--skip-bids-validation",
-        action="store_true",
-        help="accepted and ignored: gliofill also reads datasets that are not valid",
+        help="for the sample of the audit and the split of the patients; all else always uses the same seed",
     )
     group.add_argument(
         "--stop-on-first-crash",
@@ -205,6 +201,11 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
         if space.partition(":")[0] not in SPACES:
             raise GliofillError(f"--output-spaces {space}: is not available; choose from {SPACE} and native")
     config = _read_config(options.config) if options.config else {}
+
+    def change(section: str, values: Mapping[str, object]) -> None:
+        content = as_mapping(config.get(section, {}), f"configuration {options.config}: {section}")
+        config[section] = {**content, **values}
+
     config |= {"bids_dir": str(options.bids_dir.resolve()), "output_dir": str(options.output_dir.resolve())}
     if options.work_dir:
         config["work_dir"] = str(options.work_dir.resolve())
@@ -224,11 +225,12 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     if options.longitudinal:
         preprocess["align_sessions"] = "first"
     if preprocess:
-        config["preprocess"] = {**config.get("preprocess", {}), **preprocess}
+        change("preprocess", preprocess)
     if options.stop_on_first_crash:
         config["stop_on_first_crash"] = True
     if options.random_seed is not None:
-        config["split"] = {**config.get("split", {}), "seed": options.random_seed}
+        for section in ("audit", "split"):
+            change(section, {"seed": options.random_seed})
     return config
 
 

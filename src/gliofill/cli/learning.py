@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gliofill.cli.arguments import existing_folder, limit_threads
 from gliofill.config.recipe import VARIANTS
 from gliofill.contrasts import TASKS, find_task
+from gliofill.errors import GliofillError
 
 if TYPE_CHECKING:
     from gliofill.learning.runtime import Runtime
@@ -43,6 +44,8 @@ def train(arguments: argparse.Namespace) -> int:
     from gliofill.config.recipe import load_recipe
     from gliofill.learning.training.loop import train as run_training
 
+    if arguments.split and (arguments.participant_label or arguments.validation_label):
+        raise GliofillError("--split says who is trained on; remove it, or --participant-label and --validation-label")
     sessions = _sessions(arguments)
     recipe = load_recipe(recipe_file(arguments.recipe), sessions.task)
     recipe = recipe.variant(arguments.variant) if arguments.variant else recipe

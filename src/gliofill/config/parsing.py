@@ -36,7 +36,7 @@ def recipe_file(recipe: str, start: Path | None = None) -> Path:
     return path
 
 
-def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settings:
+def parse_config(config: Mapping[str, Any], start: Path | None = None, *, file: Path | None = None) -> Settings:
     """Check a configuration and turn it into settings.
 
     Parameters
@@ -45,6 +45,8 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         The merged content of configuration files and ``--config`` values.
     start
         Folder that relative paths start from; the current one if None.
+    file
+        Where most of it was read from, for the messages.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def parse_config(config: Mapping[str, Any], start: Path | None = None) -> Settin
         settings = read_section(Settings, plain, start=start)
         preprocess = _check_brain(settings.preprocess, start or Path.cwd())
     except GliofillError as error:
-        raise GliofillError(f"configuration: {error}") from error
+        raise GliofillError(f"configuration{f' {file}' if file else ''}: {error}") from error
     return replace(
         settings,
         participants=_labels(settings.participants, "sub-"),

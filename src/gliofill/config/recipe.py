@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from gliofill.contrasts import TASKS, Task
 from gliofill.errors import GliofillError
 
 #: what a variant changes in a recipe
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
+VARIANTS: Mapping[str, Mapping[str, float]] = {
     "lesion": {},
     "nolesion": {"lesion_weight": 0.0},
     "l1": {"lesion_weight": 0.0, "adversarial_weight": 0.0, "ssim_weight": 0.0},
@@ -140,7 +140,7 @@ class Recipe:
             raise GliofillError(f"variant {name!r} is not one of {', '.join(VARIANTS)}")
         if name == "lesion" and not self.lesion_weight:
             raise GliofillError(f"recipe {self.name}: lesion_weight is 0, so there is no variant with lesion-mask loss")
-        return replace(self, **{"name": f"{self.name}-{name}", **VARIANTS[name]})
+        return read_section(Recipe, {**vars(self), "name": f"{self.name}-{name}", **VARIANTS[name]})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, in the order of the class."""
