@@ -179,13 +179,14 @@ def test_a_recorded_failure_fails_its_step_only_where_the_run_is_to_stop(
     )
     anat = tmp_path / "bids" / "sub-01" / "anat"
     anat.mkdir(parents=True)
-    settings = json.dumps({"brain_mask": "provided"})
+    # a placeholder that does not exist: no session can be planned
+    settings = json.dumps({"lesion_pattern": "{patient}.nii.gz"})
     words = ["preprocess", str(tmp_path / "bids"), str(tmp_path / "out"), "sub-01", "--settings", settings]
     write_image(anat / "sub-01_T2w.nii.gz", np.ones((9, 9, 9)), np.eye(4))
     assert main(words) == 0
     monkeypatch.setenv("GLIOFILL_STOP_ON_FIRST_CRASH", "1")
     assert main(words) == 1
-    assert "gliofill: sub-01 T2w failed: sub-01: no brain mask matches" in capsys.readouterr().err
+    assert "gliofill: sub-01 T2w failed: pattern '{patient}.nii.gz': unknown placeholder" in capsys.readouterr().err
 
 
 def test_report_only_tells_what_is_missing_and_makes_nothing_else(

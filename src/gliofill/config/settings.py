@@ -100,11 +100,11 @@ class PreprocessSettings(Section):
         "session in native space (sub-X[_ses-Y]_desc-brain_mask.nii.gz), it stands in for brain_mask; a lesion mask "
         "(label-lesion, mask or dseg) for lesion_pattern.",
     )
-    brain_mask: Literal["network", "template", "synthstrip", "hd-bet", "provided", "none"] = key(
+    brain_mask: Literal["network", "template", "synthstrip", "hd-bet", "none"] = key(
         "network",
         "network finds the brain in an image of any contrast; template carries the mask of a head template over by "
-        "registration; synthstrip and hd-bet run these third-party tools, which you install; provided takes a mask "
-        "from a derivatives folder; none is for images that are already skull-stripped (mask of non-zero voxels).",
+        "registration; synthstrip and hd-bet run these third-party tools, which you install; none is for images that "
+        "are already skull-stripped (mask of non-zero voxels). Masks of your own: see derivatives.",
     )
     brain_model: Path | None = key(
         None,
@@ -127,19 +127,15 @@ class PreprocessSettings(Section):
     brain_device: Literal["cpu", "cuda"] = key(
         "cpu", "Where synthstrip and hd-bet work; with cuda a job of a session counts as one on a GPU."
     )
-    brain_mask_pattern: str = key(
-        "derivatives/brainmasks/{folder}/anat/{prefix}_{ce}desc-{suffix}brain_mask.nii.gz",
-        'For provided. Relative to bids_dir; {folder} is sub-X[/ses-Y], {prefix} the same with "_", {suffix} the BIDS '
-        'suffix of a contrast, {ce} is "ce-gadolinium_" or nothing. A pattern without contrast applies to the contrast '
-        "whose grid it shares.",
-    )
     head_template: Path | None = key(
         None, "For template, a T1w head to use instead of the built-in one; needs head_template_mask."
     )
     head_template_mask: Path | None = key(None, "The brain mask of head_template.")
     lesion_pattern: str = key(
         "derivatives/lesions/{folder}/anat/{prefix}_label-lesion_dseg.nii.gz",
-        "Where lesion masks are, as brain_mask_pattern; empty means there are none.",
+        'Where lesion masks are, relative to bids_dir; {folder} is sub-X[/ses-Y], {prefix} the same with "_", {suffix} '
+        'the BIDS suffix of a contrast, {ce} is "ce-gadolinium_" or nothing. A pattern without contrast applies to the '
+        "contrast whose grid it shares. Empty means there are none.",
     )
     interpolation: Literal["linear", "sinc"] = key(
         "linear", "How intensities are resampled; sinc is windowed and clipped."

@@ -83,7 +83,7 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
     Raises
     ------
     GliofillError
-        If no contrast is usable, or a brain mask is to be provided and there is none.
+        If no contrast is usable, or a mask cannot be read.
     """
     images = {Contrast(row.contrast): bids_dir / row.file for row in rows if row.action == "use"}
     if not images:
@@ -96,13 +96,6 @@ def plan_session(bids_dir: Path, rows: list[Row], settings: PreprocessSettings) 
     preferred = {contrast: images[contrast] for contrast in ranked}
     mask, problem = match_external_mask(find_external_masks(settings.derivatives, folder, "brain"), preferred)
     problems = [problem] if problem else []
-    if mask is None and settings.brain_mask == "provided":
-        mask, problem = find_companion(bids_dir, folder, settings.brain_mask_pattern, preferred)
-        if mask is None:
-            raise GliofillError(
-                f"{folder}: {problem or f'no brain mask matches {settings.brain_mask_pattern}'}; provide one or set "
-                "preprocess.brain_mask to network or template"
-            )
     if mask is not None:
         reference = mask.contrast
     lesion, problem = match_external_mask(find_external_masks(settings.derivatives, folder, "lesion"), images)
