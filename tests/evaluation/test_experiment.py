@@ -1,6 +1,4 @@
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,8 @@ from gliofill.evaluation.scoring import Predicted
 from gliofill.evaluation.tables import read_table
 from gliofill.files.nifti import write_image
 from gliofill.learning.models.calibration import Calibration
-from gliofill.learning.models.folder import TrainingData, save_model, write_metadata
+from gliofill.learning.models.folder import TrainingData, add_scores, save_model
+from gliofill.learning.models.score import Score
 from gliofill.learning.networks.generator import Generator
 from gliofill.learning.runtime import Runtime
 from gliofill.learning.volumes.cases import Volume
@@ -54,10 +53,8 @@ def write_model(folder: Path, trained_on: Sequence[str], *, seed: int, crop: tup
 
 
 def calibrate(folder: Path, session: str) -> None:
-    metadata = json.loads((folder / "model.json").read_text())
-    score = {"session": session, "method": "model", "ssim": 0.5, "mae": 0.1, "lesion_ssim": None, "lesion_mae": None}
-    uncertainty = asdict(Calibration(0.9, factor=100.0, floor=0.1, cases=1))
-    write_metadata(folder, {**metadata, "validation": [score], "uncertainty": uncertainty})
+    score = Score(session, "model", ssim=0.5, mae=0.1, lesion_ssim=None, lesion_mae=None)
+    add_scores(folder, [score], Calibration(0.9, factor=100.0, floor=0.1, cases=1))
 
 
 @pytest.fixture

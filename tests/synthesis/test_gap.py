@@ -22,7 +22,6 @@ FLAIR = paths.imputed("sub-01", Contrast.FLAIR)
 @pytest.fixture(autouse=True)
 def _known_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(Negative(1, 0))
-    model.metadata["recipe"] = {"seed": 0}
     monkeypatch.setattr(gap, "load_model", lambda *_: model)
     monkeypatch.setattr(gap, "judge_source", lambda *_: {"problems": []})
 

@@ -37,7 +37,7 @@ class Same(Generator):
 def make_model(network: Generator, minimum: tuple[int, int] = (48, 64)) -> Model:
     training = TrainingData(Scale(100.0, 300.0), minimum, LinearMapping(1.0, 0.0), ("01",), ("sub-01",))
     task = Task(Contrast.T2W, Contrast.FLAIR)
-    return Model([network], task, training, "T2w-to-FLAIR-test-00000000", "0" * 64, {"demonstration": True})
+    return Model([network], task, training, "T2w-to-FLAIR-test-00000000", "0" * 64, True, 0)
 
 
 def predict_image(model: Model, source: np.ndarray, brain: np.ndarray, **options: Any) -> np.ndarray:

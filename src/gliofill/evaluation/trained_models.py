@@ -60,8 +60,7 @@ def load_tested(folders: Mapping[str, Path], task: Task, tested: Collection[str]
     """
     models = {label: load_model(folder, task) for label, folder in folders.items()}
     for label, model in models.items():
-        validated = {score["session"].split("/")[0].removeprefix("sub-") for score in model.metadata["validation"]}
-        for seen, what in ((set(model.training.participants), "trained"), (validated, "calibrated")):
+        for seen, what in ((set(model.training.participants), "trained"), (model.calibrated_on, "calibrated")):
             if leaked := sorted(seen & set(tested)):
                 raise GliofillError(
                     f"{folders[label]}: was {what} on {', '.join(leaked)}, whom the split tests: the scores would be "

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gliofill.derivatives.records import write_record
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, sha256, write_json
 from gliofill.files.nifti import write_image
+from gliofill.learning.models.calibration import Calibration
 from gliofill.learning.models.chosen import DEMONSTRATION_WARNING, model_folder
 from gliofill.learning.models.folder import Model, load_model
 from gliofill.synthesis.volume import Source, judge_source, predict_volume, select_device
@@ -130,12 +132,13 @@ def _synthesise(
     write_image(into / name, synthesis.image, image.affine, description=f"synthetic {target} from {source} by gliofill")
     write_json(into / paths.sidecar(name), _sidecar(model, source_name, why, state, domain["problems"]))
     files = [name]
-    if synthesis.uncertainty is not None:
+    calibration = model.calibration
+    if calibration is not None and synthesis.uncertainty is not None:
         files.append(paths.uncertainty(folder, target))
         write_image(
             into / files[1], synthesis.uncertainty, image.affine, description=f"uncertainty of synthetic {target}"
         )
-        write_json(into / paths.sidecar(files[1]), _uncertainty_sidecar(model, name))
+        write_json(into / paths.sidecar(files[1]), _uncertainty_sidecar(model, calibration, name))
     files += _carry_to_native(output_dir, folder, files, target, into)
     return {
         "status": "ok",
@@ -143,7 +146,7 @@ def _synthesise(
         "source": str(source),
         "source_state": state.status,
         "demonstration": model.is_demonstration,
-        "TrainingDataAttribution": list(model.metadata.get("attribution", ())),
+        "TrainingDataAttribution": list(model.attribution),
         "Domain": domain,
         "files": {file: sha256(into / file) for file in files},
         "sidecars": {file: sha256(into / file) for file in map(paths.sidecar, files)},
@@ -196,23 +199,22 @@ def _sidecar(model: Model, source_name: str, why: str, state: Outcome, outside: 
             "ModelID": model.model_id,
             "WeightsSHA256": model.sha256,
             "Version": __version__,
-            "Seed": model.metadata["recipe"]["seed"],
+            "Seed": model.seed,
             "ModelCard": "see MODEL_CARD.md beside the weights",
         },
         **({"Warnings": warnings} if warnings else {}),
     }
 
 
-def _uncertainty_sidecar(model: Model, image: str) -> dict[str, Any]:
-    calibration = model.metadata["uncertainty"]
+def _uncertainty_sidecar(model: Model, calibration: Calibration, image: str) -> dict[str, Any]:
     return {
         "Description": f"How far the acquired {model.task.target} may lie from its synthetic image: half-width of an "
-        f"interval that held {calibration['coverage']:.0%} of the brain voxels of held-out sessions",
+        f"interval that held {calibration.coverage:.0%} of the brain voxels of held-out sessions",
         "Synthetic": True,
         "SkullStripped": True,
         "SpatialReference": paths.SPATIAL_REFERENCE,
         "Sources": [f"bids::{image}"],
-        "Calibration": calibration,
+        "Calibration": asdict(calibration),
         "ModelID": model.model_id,
     }
 

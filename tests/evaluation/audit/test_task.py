@@ -1,7 +1,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from gliofill.files.nifti import read_image, write_image
 from gliofill.learning.models.appearance import Appearance
 from gliofill.learning.models.calibration import Calibration
 from gliofill.learning.models.domain import Domain
-from gliofill.learning.models.folder import TrainingData, load_model, save_model, write_metadata
+from gliofill.learning.models.folder import TrainingData, add_scores, load_model, save_model
 from gliofill.learning.networks.generator import Generator
 from gliofill.learning.volumes.cases import find_cases, load_case
 from gliofill.learning.volumes.framing import Scale
@@ -78,8 +78,7 @@ def write_model(folder: Path, trained_on: tuple[str, ...], domain: Domain | None
     training = TrainingData(Scale(400, 700), (32, 32), LinearMapping(-1, 1), trained_on, sessions)
     network = Generator(4, 1, upsampling="resize")
     save_model(folder, [network], task=TASK, recipe=recipe, training=training, domain=domain)
-    metadata = json.loads((folder / "model.json").read_text())
-    write_metadata(folder, {**metadata, "uncertainty": asdict(Calibration(0.9, factor=2.0, floor=0.1, cases=1))})
+    add_scores(folder, [], Calibration(0.9, factor=2.0, floor=0.1, cases=1))
     return folder
 
 

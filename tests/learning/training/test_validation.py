@@ -7,8 +7,9 @@ import torch
 from gliofill.config.recipe import Recipe
 from gliofill.contrasts import Task
 from gliofill.learning.models.folder import TrainingData, load_model, save_model
+from gliofill.learning.models.score import Score
 from gliofill.learning.networks.generator import Generator
-from gliofill.learning.training.validation import Score, evaluate_volumes
+from gliofill.learning.training.validation import evaluate_volumes
 from gliofill.learning.volumes.cases import Case, load_case
 
 

@@ -1,7 +1,7 @@
 """Which sessions of a cohort an audit looks at: complete ones, drawn with a seed, those unknown to the model first."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -78,13 +78,8 @@ def _is_preprocessed(output_dir: Path, folder: str, task: Task) -> bool:
     return "failed" not in status.values() and {status[task.source], status[task.target]} == {"ok"}
 
 
-def calibration_labels(model: Model) -> Collection[str]:
-    """Return the labels, without ``sub-``, of those on whom the uncertainty of a model was calibrated."""
-    return {score["session"].split("/")[0].removeprefix("sub-") for score in model.metadata.get("validation", ())}
-
-
 def _acquaintance(label: str, model: Model) -> int:
-    return 2 if label in model.training.participants else 1 if label in calibration_labels(model) else 0
+    return 2 if label in model.training.participants else 1 if label in model.calibrated_on else 0
 
 
 def _place(folder: str, seed: int) -> str:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gliofill.config.settings import ImputeSettings
 from gliofill.derivatives.acquired import acquired_spacing_mm
-from gliofill.evaluation.audit.sample import calibration_labels
 from gliofill.evaluation.baselines import Baselines
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.scoring import Predicted, Score, score_session
@@ -112,7 +111,7 @@ def _floors(volume: Volume, others: Sequence[Voxels]) -> dict[str, Predicted]:
 def _seen(case: Case, source: Source, model: Model) -> str:
     """Tell whether the model knows this participant; another cohort may use the same labels."""
     if case.participant not in model.training.participants:
-        return "calibration" if case.participant in calibration_labels(model) else "no"
+        return "calibration" if case.participant in model.calibrated_on else "no"
     if model.domain is None:
         return "perhaps"
     image = Appearance.of(source.data, source.brain, source.affine)

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import read_json
 from gliofill.learning.models.domain import LEAST_PATIENTS, Domain, describe
-from gliofill.learning.models.folder import METADATA, Model, load_model, write_metadata
+from gliofill.learning.models.folder import Model, load_model, note_domain
 from gliofill.learning.volumes.cases import Case, Volume, find_cases, load_case
 
 
@@ -32,8 +31,7 @@ def add_domain(model_dir: Path, roots: Sequence[Path]) -> Domain:
             f"{model_dir}: was trained on {len(model.training.participants)} participants; for fewer than "
             f"{LEAST_PATIENTS} nothing can be said of another image"
         )
-    metadata = read_json(model_dir / METADATA) | {"domain": domain.as_mapping()}
-    write_metadata(model_dir, metadata)
+    note_domain(model_dir, domain)
     return domain
 
 

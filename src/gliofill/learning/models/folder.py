@@ -17,6 +17,7 @@ from gliofill.files.atomic import read_json, write_json, write_text
 from gliofill.learning.models.calibration import Calibration
 from gliofill.learning.models.card import render_card
 from gliofill.learning.models.domain import Domain
+from gliofill.learning.models.score import Score
 from gliofill.learning.networks.generator import Generator
 from gliofill.learning.networks.weights import load_weights, write_weights
 from gliofill.learning.volumes.cases import Volume
@@ -40,7 +41,9 @@ _SCHEMA: Mapping[str, Any] = {
         "training_data",
         "weights_sha256",
         "demonstration",
+        "validation",
         "uncertainty",
+        "recipe",
     ],
     "properties": {
         "model_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
@@ -100,6 +103,16 @@ _SCHEMA: Mapping[str, Any] = {
             "properties": {key: {"type": "array", "items": {"type": "string"}} for key in ("participants", "sessions")},
         },
         "domain": {"type": ["object", "null"]},
+        "validation": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["session"],
+                "properties": {"session": {"type": "string"}},
+            },
+        },
+        "recipe": {"type": "object", "required": ["seed"], "properties": {"seed": {"type": "integer"}}},
+        "attribution": {"type": "array", "items": {"type": "string"}},
     },
 }
 
@@ -157,8 +170,14 @@ class Model:
         Task, recipe and the first digits of the checksum.
     sha256
         Checksum of the weights file.
-    metadata
-        All of ``model.json``.
+    is_demonstration
+        Whether the model shows what the program does, and is not meant for research.
+    seed
+        Of its training.
+    attribution
+        Licences and citations that the training data ask for.
+    calibrated_on
+        Labels of the participants on whom it was scored and calibrated.
     calibration
         What turns the spread of the networks into an interval; None if it was never measured.
     domain
@@ -170,7 +189,10 @@ class Model:
     training: TrainingData
     model_id: str
     sha256: str
-    metadata: Mapping[str, Any]
+    is_demonstration: bool
+    seed: int
+    attribution: tuple[str, ...] = ()
+    calibrated_on: frozenset[str] = frozenset()
     calibration: Calibration | None = None
     domain: Domain | None = None
 
@@ -178,11 +200,6 @@ class Model:
     def output_scale(self) -> Scale:
         """Intensities that the network's 0 and 1 stand for."""
         return self.training.output_scale
-
-    @property
-    def is_demonstration(self) -> bool:
-        """Whether the model shows what the program does, and is not meant for research."""
-        return bool(self.metadata["demonstration"])
 
 
 def save_model(
@@ -227,12 +244,23 @@ def save_model(
         "software": {name: importlib.metadata.version(name) for name in ("gliofill", "torch")},
         "weights_sha256": checksum,
     }
-    write_metadata(folder, metadata)
+    _write_metadata(folder, metadata)
     return folder
 
 
-def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Write ``model.json`` and the model card that tells the same facts."""
+def add_scores(folder: Path, scores: Sequence[Score], calibration: Calibration) -> None:
+    """Note in a model folder how near the model came on held-out sessions, and how uncertain that makes it."""
+    found = {"validation": [asdict(score) for score in scores], "uncertainty": asdict(calibration)}
+    _write_metadata(folder, read_json(folder / METADATA) | found)
+
+
+def note_domain(folder: Path, domain: Domain) -> None:
+    """Note in a model folder what its training images looked like."""
+    _write_metadata(folder, read_json(folder / METADATA) | {"domain": domain.as_mapping()})
+
+
+def _write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Write ``model.json`` and the model card that states the same facts."""
     write_json(folder / METADATA, metadata)
     write_text(folder / CARD, render_card(metadata))
 
@@ -267,10 +295,17 @@ def load_model(folder: Path, task: Task | None = None) -> Model:
         training=_training_data(metadata),
         model_id=metadata["model_id"],
         sha256=metadata["weights_sha256"],
-        metadata=metadata,
+        is_demonstration=metadata["demonstration"],
+        seed=metadata["recipe"]["seed"],
+        attribution=tuple(metadata.get("attribution", ())),
+        calibrated_on=frozenset(_participant(score["session"]) for score in metadata["validation"]),
         calibration=Calibration(**metadata["uncertainty"]) if metadata["uncertainty"] else None,
         domain=_domain(path, metadata),
     )
+
+
+def _participant(session: str) -> str:
+    return session.split("/")[0].removeprefix("sub-")
 
 
 def _domain(path: Path, metadata: Mapping[str, Any]) -> Domain | None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -13,9 +13,8 @@ from torch import Tensor
 from gliofill.config.recipe import Recipe
 from gliofill.contrasts import Task
 from gliofill.errors import GliofillError, TrainingDivergedError
-from gliofill.files.atomic import read_json
 from gliofill.learning.models.domain import describe
-from gliofill.learning.models.folder import METADATA, TrainingData, load_model, save_model, write_metadata
+from gliofill.learning.models.folder import TrainingData, add_scores, load_model, save_model
 from gliofill.learning.networks.generator import Generator
 from gliofill.learning.networks.inference import autocast, predict_slices, reproducible
 from gliofill.learning.runtime import Runtime
@@ -269,9 +268,7 @@ def validate(
     scores, calibration = evaluate_volumes(load_model(model_dir), volumes, device=device, precision=precision)
     for method, means in mean_scores(scores).items():
         log(f"{method}: SSIM {means['ssim']:.3f} (higher is better), MAE {means['mae']:.3f} (lower is better)")
-    metadata = read_json(model_dir / METADATA)
-    found = {"validation": [asdict(score) for score in scores], "uncertainty": asdict(calibration)}
-    write_metadata(model_dir, {**metadata, **found})
+    add_scores(model_dir, scores, calibration)
 
 
 def clear(model_dir: Path) -> None:

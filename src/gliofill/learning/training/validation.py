@@ -1,7 +1,6 @@
 """A model on held-out sessions, beside the baselines that it has to beat."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,33 +9,10 @@ from numpy.typing import NDArray
 
 from gliofill.learning.models.calibration import Calibration
 from gliofill.learning.models.folder import Model
+from gliofill.learning.models.score import Score
 from gliofill.learning.networks.inference import predict_slices
 from gliofill.learning.volumes.cases import Volume
 from gliofill.metrics.similarity import brain_mae, brain_ssim
-
-
-@dataclass(frozen=True)
-class Score:
-    """How near one method comes to the acquired target of one session.
-
-    Attributes
-    ----------
-    session
-        Folder of the session.
-    method
-        ``model``, ``copy of the input``, ``linear mapping`` (fitted on the training volumes) or ``all zeros``.
-    ssim, lesion_ssim
-        Mean of the SSIM map inside the brain and inside the lesion; higher is better.
-    mae, lesion_mae
-        Mean absolute error there, on the [0, 1] scale; lower is better. None where there is no lesion.
-    """
-
-    session: str
-    method: str
-    ssim: float
-    mae: float
-    lesion_ssim: float | None
-    lesion_mae: float | None
 
 
 def evaluate_volumes(
