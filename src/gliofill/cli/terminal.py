@@ -17,7 +17,8 @@ from gliofill.derivatives.paths import COMPLETE
 
 if TYPE_CHECKING:
     from gliofill.report.status.progress import RunProgress
-    from gliofill.report.status.summary import Failure, Summary
+    from gliofill.report.status.session import Failure
+    from gliofill.report.status.summary import Summary
 
 #: sessions, warnings or failures that a terminal shows one by one
 MOST_ROWS = 40

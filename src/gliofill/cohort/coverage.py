@@ -15,8 +15,9 @@ from gliofill.config.settings import UsabilitySettings
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import whole_file, write_json
+from gliofill.quality.acquired.measurement import Measurement
 from gliofill.quality.acquired.outliers import outlier_limits
-from gliofill.quality.acquired.usability import Measurement, judge
+from gliofill.quality.acquired.usability import judge
 from gliofill.quality.verdict import CODES, Verdict
 
 #: explanation of the columns, written beside the table

@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from gliofill.files.atomic import write_text
-from gliofill.quality.acquired.measurement import VERSION
-from gliofill.quality.acquired.usability import Measurement, measure
+from gliofill.quality.acquired.measurement import VERSION, Measurement
+from gliofill.quality.acquired.usability import measure
 
 
 class MeasurementCache:
@@ -23,7 +24,7 @@ class MeasurementCache:
         self.file = file
         try:
             stored = json.loads(file.read_text(encoding="utf-8"))
-            self._known: dict[str, dict] = stored["images"] if stored["version"] == VERSION else {}
+            self._known: dict[str, dict[str, Any]] = stored["images"] if stored["version"] == VERSION else {}
         except (OSError, ValueError, KeyError, TypeError):
             self._known = {}
 

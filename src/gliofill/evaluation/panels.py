@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def write_panels(path: Path, panels: Mapping[str, Panel], method: str) -> None:
     # of two sessions none is the median, a single one is the best
     roles = {1: ("best",), 2: ("best", "worst")}.get(len(ranked), ROLES)
     chosen = {role: ranked[places[role]] for role in roles}
-    arrays: dict[str, NDArray] = {
+    arrays: dict[str, NDArray[Any]] = {
         "names": np.array([session.replace("/", "_") for session in chosen.values()]),
         "roles": np.array(list(chosen)),
         "ssim": np.array([panels[session].ssim for session in chosen.values()]),

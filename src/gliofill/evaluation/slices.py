@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -91,7 +91,7 @@ def _ranks(names: list[str]) -> dict[str, str]:
     return dict.fromkeys(names, "median") | {names[0]: "best", names[-1]: "worst"}
 
 
-def _slice(path: Path, arrays: dict[str, NDArray], name: str, *, rank: str, ssim: float) -> Slice:
+def _slice(path: Path, arrays: dict[str, NDArray[Any]], name: str, *, rank: str, ssim: float) -> Slice:
     key = name.replace("/", "_")
     images = {kind: _take(path, arrays, f"{key}__{kind}").astype(np.float32) for kind in NEEDED}
     if f"{key}__half_width" in arrays:
@@ -112,7 +112,7 @@ def _slice(path: Path, arrays: dict[str, NDArray], name: str, *, rank: str, ssim
     )
 
 
-def _load(path: Path) -> dict[str, NDArray]:
+def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path) as file:
             return dict(file)
@@ -122,7 +122,7 @@ def _load(path: Path) -> dict[str, NDArray]:
         raise GliofillError(f"{path}: cannot be read as arrays ({error})") from error
 
 
-def _take(path: Path, arrays: dict[str, NDArray], name: str) -> NDArray:
+def _take(path: Path, arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
     if name not in arrays:
         raise GliofillError(f"{path}: array {name} is missing; evaluate again")
     return arrays[name]

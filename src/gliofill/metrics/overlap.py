@@ -1,10 +1,12 @@
 """How well two images on one grid fit together, as numbers."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def mutual_information(fixed: NDArray, moving: NDArray, mask: NDArray[np.bool_], bins: int = 32) -> float:
+def mutual_information(fixed: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_], bins: int = 32) -> float:
     """Return the mutual information of two images inside a mask, in nats; higher is better aligned.
 
     Parameters
@@ -29,7 +31,7 @@ def mutual_information(fixed: NDArray, moving: NDArray, mask: NDArray[np.bool_],
     return float((joint[seen] * np.log(joint[seen] / independent[seen])).sum())
 
 
-def _bin(values: NDArray, bins: int) -> NDArray[np.int64]:
+def _bin(values: NDArray[Any], bins: int) -> NDArray[np.int64]:
     low, high = np.percentile(values, (0.5, 99.5))
     scaled = (values - low) / max(high - low, 1e-12)
     return np.clip(scaled * bins, 0, bins - 1).astype(np.int64)

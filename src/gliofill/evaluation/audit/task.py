@@ -17,6 +17,7 @@ from gliofill.evaluation.audit.sample import draw_sample
 from gliofill.evaluation.audit.session import MODEL, Audited, Voxels, audit_session
 from gliofill.evaluation.baselines import sample_voxels
 from gliofill.evaluation.figures.tables import count
+from gliofill.evaluation.tables import MISSING
 from gliofill.learning.models.chosen import model_folder
 from gliofill.learning.models.folder import Model, load_model
 from gliofill.learning.volumes.cases import Case, load_case
@@ -135,7 +136,7 @@ def _identity(case: Case, model: Model) -> dict[str, str]:
     participant, _, session = case.folder.partition("/")
     return {
         "participant_id": participant,
-        "session_id": session or tables.MISSING,
+        "session_id": session or MISSING,
         "task": model.task.name,
         "model": model.model_id,
     }

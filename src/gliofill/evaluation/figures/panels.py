@@ -139,7 +139,7 @@ def _frame(slices: Slices) -> tuple[int, int]:
     return width, height
 
 
-def _cut(image: NDArray, brain: NDArray[np.bool_], frame: tuple[int, int]) -> NDArray:
+def _cut(image: NDArray[Any], brain: NDArray[np.bool_], frame: tuple[int, int]) -> NDArray[Any]:
     """Return the shown part, the brain in its middle: front of the head up, the patient's left on the right."""
     voxels = np.argwhere(brain)
     middle = (voxels.min(axis=0) + voxels.max(axis=0) + 1) // 2 if voxels.size else np.array(image.shape) // 2
@@ -163,7 +163,7 @@ def _means(method: str, session: Slice) -> dict[str, str | float]:
     }
 
 
-def _mean(image: NDArray, mask: NDArray[np.bool_]) -> float:
+def _mean(image: NDArray[Any], mask: NDArray[np.bool_]) -> float:
     return float(image[mask].mean(dtype=np.float64)) if mask.any() else np.nan
 
 

@@ -26,7 +26,7 @@ class MirroredConvolution(nn.Conv2d):
 
 def mirrored(images: Tensor, rows: int, columns: int) -> Tensor:
     """Continue images, `(B, C, H, W)`, beyond their edges by their mirror image: ``functional.pad`` of mode reflect."""
-    padded: Tensor = _Mirrored.apply(images, rows, columns)
+    padded: Tensor = _Mirrored.apply(images, rows, columns)  # type: ignore[no-untyped-call]
     return padded
 
 

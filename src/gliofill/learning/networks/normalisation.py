@@ -19,7 +19,7 @@ class InstanceNorm(nn.Module):
         """Return the normalised tensor."""
         if x.device.type != "cpu":
             return functional.instance_norm(x, eps=EPSILON)
-        return _Standardise.apply(x)
+        return _Standardise.apply(x)  # type: ignore[no-untyped-call]
 
 
 def _standardise(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +106,14 @@ class Crop:
             sizes.append(size)
         return cls(_triple(starts), _triple(sizes), _triple(brain.shape))
 
-    def cut(self, data: NDArray) -> NDArray:
+    def cut(self, data: NDArray[Any]) -> NDArray[Any]:
         """Return the box as axial slices, shape (K, H, W) for data of shape (I, J, K); zeros outside the grid."""
         inside, box = self._overlap()
         cropped = np.zeros(self.shape, dtype=data.dtype)
         cropped[box] = data[inside]
         return np.ascontiguousarray(np.moveaxis(cropped, 2, 0))
 
-    def place(self, slices: NDArray) -> NDArray:
+    def place(self, slices: NDArray[Any]) -> NDArray[Any]:
         """Return slices of shape (K, H, W) at their place in the grid, shape (I, J, K); zeros outside the box."""
         inside, box = self._overlap()
         data = np.zeros(self.grid, dtype=slices.dtype)

@@ -1,5 +1,7 @@
 """Dropped slices: one that is much darker or brighter than its neighbours lost its signal, or was not measured."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from gliofill.quality.acquired.tissue import Tissue
 _FULL = 0.4
 
 
-def slice_drop(image: NDArray, axes: tuple[int, ...], *, tissue: Tissue) -> float:
+def slice_drop(image: NDArray[Any], axes: tuple[int, ...], *, tissue: Tissue) -> float:
     """Return how far the mean of a slice lies from those of its neighbours, as a share of theirs; the worst slice.
 
     Parameters
@@ -29,7 +31,7 @@ def slice_drop(image: NDArray, axes: tuple[int, ...], *, tissue: Tissue) -> floa
     return max((_worst(image, axis, tissue) for axis in axes), default=0.0)
 
 
-def _worst(image: NDArray, axis: int, tissue: Tissue) -> float:
+def _worst(image: NDArray[Any], axis: int, tissue: Tissue) -> float:
     steps = tuple(slice(None, None, 1 if i == axis else step) for i, step in enumerate(tissue.stride))
     means = image[steps].mean(axis=tuple(i for i in range(3) if i != axis), dtype=np.float64)
     if len(means) < 5 or means.max() <= 0:

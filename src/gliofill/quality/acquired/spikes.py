@@ -1,5 +1,7 @@
 """Corduroy patterns: single outliers in k-space lay stripes of one period over a whole slice."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -18,7 +20,7 @@ _AROUND, _CORE = 9, 5
 _SLICES_OF_3D = 48
 
 
-def stripe_amplitude(image: NDArray, spacing_mm: tuple[float, ...], slice_axis: int, *, tissue: Tissue) -> float:
+def stripe_amplitude(image: NDArray[Any], spacing_mm: tuple[float, ...], slice_axis: int, *, tissue: Tissue) -> float:
     """Return the amplitude of the strongest stripes in any slice, as a share of the level of the tissue.
 
     Parameters

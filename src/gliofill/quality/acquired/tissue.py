@@ -1,6 +1,7 @@
 """Where the head is in a raw image and how bright it is, estimated from a few voxels in milliseconds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,7 +81,7 @@ def middle(first: int, last: int) -> slice:
     return slice(first + margin, max(last - margin, first + 1))
 
 
-def measure_tissue(image: NDArray) -> Tissue:
+def measure_tissue(image: NDArray[Any]) -> Tissue:
     """Part head from air.
 
     Parameters

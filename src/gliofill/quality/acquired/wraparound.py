@@ -1,12 +1,14 @@
 """Wrap-around: what lay outside the field of view comes in again at the opposite side."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.quality.acquired.tissue import Tissue
 
 
-def folded_share(image: NDArray, *, tissue: Tissue) -> float:
+def folded_share(image: NDArray[Any], *, tissue: Tissue) -> float:
     """Return how much tissue passes from one side of the image to the opposite one.
 
     A field of view that is too small folds the head about its border, so that tissue lies at both sides, and the first
@@ -29,7 +31,7 @@ def folded_share(image: NDArray, *, tissue: Tissue) -> float:
     return max(_folded_along(image, axis, tissue) for axis in range(3))
 
 
-def _folded_along(image: NDArray, axis: int, tissue: Tissue) -> float:
+def _folded_along(image: NDArray[Any], axis: int, tissue: Tissue) -> float:
     if image.shape[axis] < 2:
         return 0.0
     others = tuple(i for i in range(3) if i != axis)

@@ -5,7 +5,7 @@ percentile over many voxels, and none needs the exact border of a tissue.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ NOISE_FLOOR = 0.02
 LOCAL_BLOCKS = 4.0
 
 
-def reduce(data: NDArray) -> NDArray[np.float32]:
+def reduce(data: NDArray[Any]) -> NDArray[np.float32]:
     """Return the means of blocks of `BLOCK` voxels along each axis; an odd last slice is dropped.
 
     Examples

@@ -13,8 +13,8 @@ from gliofill.cohort.review import review_session
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.files.atomic import read_json
-from gliofill.report.status.session import NOT_REACHED
-from gliofill.report.status.summary import Failure, SessionSummary, summarise_session
+from gliofill.report.status.session import NOT_REACHED, Failure, SessionSummary
+from gliofill.report.status.summary import summarise_session
 
 #: in the order of how much a reader should care
 STATES = ("failed", "unfinished", "unusable", "flagged", "gap", "synthetic", "acquired")

@@ -16,7 +16,8 @@ from gliofill.report.content.citation_file import write_citation
 from gliofill.report.content.facts import STATES, existing_logs, read_if_there, read_table
 from gliofill.report.content.scores import Score, quality_scores, session_scores, write_scores
 from gliofill.report.pages.templates import render
-from gliofill.report.status.summary import Failure, SessionSummary, Summary, summarise
+from gliofill.report.status.session import Failure, SessionSummary
+from gliofill.report.status.summary import Summary, summarise
 
 #: rows of the table of failures on the page; all of them stand in the file
 SHOWN_FAILURES = 300

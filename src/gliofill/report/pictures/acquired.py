@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -79,7 +80,7 @@ def draw_acquired(path: Path, *, brain: BrainOnTemplate | None, transform: Path 
 
 
 def _draw(
-    plane: NDArray,
+    plane: NDArray[Any],
     name: str,
     axis: int,
     mm: NDArray[np.float64],

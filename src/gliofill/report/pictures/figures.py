@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,14 +87,16 @@ class _Grid:
         point = self.affine @ np.append(self.view.centre, 1.0)
         self.on_template = BrainOnTemplate(self.brain, self.affine, point[:3])
 
-    def draw(self, data: NDArray, limits: tuple[float, float], *, colours: str = "") -> list[Picture]:
+    def draw(self, data: NDArray[Any], limits: tuple[float, float], *, colours: str = "") -> list[Picture]:
         """Draw the three planes of a volume on this grid."""
         return [
             draw_plane(plane, name, limits=limits, outlines=outlines, colours=colours)
             for plane, name, outlines in zip(self.view.planes(data), PLANES, self.outlines, strict=True)
         ]
 
-    def volume(self, data: NDArray, label: str, kind: str, limits: tuple[float, float] = (0.0, 1.0)) -> ViewerVolume:
+    def volume(
+        self, data: NDArray[Any], label: str, kind: str, limits: tuple[float, float] = (0.0, 1.0)
+    ) -> ViewerVolume:
         """Make a volume of the viewer."""
         return make_volume(data, self.affine, box=self.view.box, label=label, kind=kind, limits=limits)
 

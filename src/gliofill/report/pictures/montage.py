@@ -1,6 +1,7 @@
 """One picture per session: the four contrasts in three planes, the synthetic ones plainly marked."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -15,7 +16,8 @@ from gliofill.derivatives import paths
 from gliofill.files.atomic import whole_file
 from gliofill.files.nifti import read_image
 from gliofill.report.pictures.planes import View
-from gliofill.report.status.summary import SessionSummary, summarise_session
+from gliofill.report.status.session import SessionSummary
+from gliofill.report.status.summary import summarise_session
 
 STATE_COLOURS = {
     "acquired": "#8fd694",
@@ -62,7 +64,7 @@ def draw_session(output_dir: Path, folder: str) -> Path:
 
 
 def _draw_contrast(
-    column: NDArray, output_dir: Path, session: SessionSummary, contrast: Contrast, *, view: View | None
+    column: NDArray[Any], output_dir: Path, session: SessionSummary, contrast: Contrast, *, view: View | None
 ) -> None:
     state = session.states[contrast]
     for axis in column:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -45,7 +46,7 @@ class Picture:
 
 
 def draw_plane(
-    plane: NDArray,
+    plane: NDArray[Any],
     name: str,
     *,
     limits: tuple[float, float],
@@ -75,7 +76,7 @@ def draw_plane(
     return Picture(name, _encode(plane, limits, colours), (width, height), aspect, outlines or {})
 
 
-def intensity_limits(data: NDArray) -> tuple[float, float]:
+def intensity_limits(data: NDArray[Any]) -> tuple[float, float]:
     """Return the intensities to show as black and white: 0 or the 0.5th percentile, and the 99.5th.
 
     Parameters
@@ -117,7 +118,7 @@ def picture_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _encode(plane: NDArray, limits: tuple[float, float], colours: str) -> str:
+def _encode(plane: NDArray[Any], limits: tuple[float, float], colours: str) -> str:
     low, high = limits
     shade = np.clip((np.nan_to_num(plane.astype(np.float32)) - low) / (high - low), 0, 1)
     pixels = colormaps[colours](shade, bytes=True)[..., :3] if colours else np.rint(shade * 255).astype(np.uint8)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +57,13 @@ class View:
         """What the planes go through, for a caption."""
         return "planes through the lesion" if self.shows_lesion else "planes through the middle of the brain"
 
-    def planes(self, data: NDArray) -> Iterator[NDArray]:
+    def planes(self, data: NDArray[Any]) -> Iterator[NDArray[Any]]:
         """Yield the axial, coronal and sagittal plane, radiological view."""
         boxed = data[self.box]
         yield from turn_planes(boxed, tuple(c - part.start for c, part in zip(self.centre, self.box, strict=True)))
 
 
-def turn_planes(data: NDArray, centre: tuple[int, ...]) -> Iterator[NDArray]:
+def turn_planes(data: NDArray[Any], centre: tuple[int, ...]) -> Iterator[NDArray[Any]]:
     """Yield the axial, coronal and sagittal plane through a voxel, radiological view.
 
     Parameters
@@ -83,6 +83,6 @@ def turn_planes(data: NDArray, centre: tuple[int, ...]) -> Iterator[NDArray]:
         yield turn_plane(np.moveaxis(data, axis, 0)[centre[axis]], axis)
 
 
-def turn_plane(plane: NDArray, axis: int) -> NDArray:
+def turn_plane(plane: NDArray[Any], axis: int) -> NDArray[Any]:
     """Turn the plane that is perpendicular to an axis: top or front up, the patient's left on the right."""
     return np.rot90(plane if axis == 0 else plane[::-1])

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -45,7 +46,7 @@ class ViewerVolume:
 
 
 def make_volume(
-    data: NDArray,
+    data: NDArray[Any],
     affine: NDArray[np.float64],
     *,
     box: tuple[slice, slice, slice],

@@ -10,7 +10,7 @@ from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.files.atomic import read_json
 from gliofill.report.status.logs import last_words
-from gliofill.report.status.summary import Failure
+from gliofill.report.status.session import Failure
 from gliofill.run.lock import read_lock_holder
 
 

@@ -1,6 +1,7 @@
 """The grid of an image as a corruption sees it: voxel edges, slices, and the order in which k-space was measured."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def centred_mm(voxels: int, step_mm: float) -> NDArray[np.floating]:
     return (np.arange(voxels) - (voxels - 1) / 2) * step_mm
 
 
-def restore_mask(corrupted: NDArray, image: Image) -> Image:
+def restore_mask(corrupted: NDArray[Any], image: Image) -> Image:
     """Set to 0 what a corrupted image shows where the image was set to exactly 0 around the head."""
     corrupted = corrupted.astype(np.float32, copy=False)
     if measure_tissue(image).is_masked:
