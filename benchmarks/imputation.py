@@ -25,7 +25,7 @@ from gliofill.cohort.coverage import Row, write_coverage
 from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.files.atomic import write_json
+from gliofill.derivatives.session_record import PreprocessedContrast, SessionRecord
 from gliofill.files.nifti import write_image
 
 #: the subcommand on a machine whose processor passes for a GPU, and with a network that costs nothing
@@ -45,12 +45,12 @@ def make_cohort(output: Path, sessions: int) -> None:
     first, rows = "sub-00", []
     write_image(output / paths.preprocessed(first, Contrast.T2W), source, template.affine)
     write_image(output / paths.brain_mask(first), brain > 0.1, template.affine, dtype="uint8")
-    state = {"status": "ok", "reason": "", "verdicts": []}
+    state = PreprocessedContrast(status="ok", reason="", verdicts=())
     for number in range(sessions):
         session = f"sub-{number:02d}"
         rows.append(Row(session, "n/a", "T2w", "ok", "use", reason="acquired", file=f"{session}_T2w.nii.gz"))
         rows.append(Row(session, "n/a", "FLAIR", "missing", "impute", "T2w", reason="no such image in the dataset"))
-        write_json(output / paths.session_qc(session), {"Session": session, "Contrasts": {"T2w": state}})
+        SessionRecord(session=session, version="0", contrasts={Contrast.T2W: state}).write(output)
         for name in (paths.preprocessed(session, Contrast.T2W), paths.brain_mask(session)):
             if session != first:
                 os.link(output / name.replace(session, first), output / name)

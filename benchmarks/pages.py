@@ -34,14 +34,20 @@ def generate_cohort(output_dir: Path, sessions: int, seed: int = 0) -> None:
             if contrast is missing:
                 source = "T2w" if contrast is Contrast.FLAIR else "T1post"
                 rows.append(Row(participant, session, contrast, "missing", "impute", source, "no such image"))
-                record = {"status": "ok", "reason": "no such image", "source": source, "Model": f"{source}-model"}
+                record = {
+                    "Session": folder,
+                    "Contrast": str(missing),
+                    "GliofillVersion": "0",
+                    "Model": f"{source}-model",
+                }
+                record |= {"status": "ok", "reason": "no such image", "source": source}
                 _write(output_dir / paths.imputed_qc(folder, contrast), record)
             else:
                 rows.append(Row(participant, session, contrast, "ok", "use", reason="acquired", file=f"{folder}.nii"))
         contrasts = {str(c): _entry(generator) for c in Contrast if c is not missing}
-        manifest = {"Session": folder, "Reference": "T1post", "Contrasts": contrasts, "TemplateAlignment": {}}
-        manifest["BrainMask"] = {"method": "template", "volume_mL": round(float(generator.normal(1450, 120)), 1)}
-        _write(output_dir / paths.session_qc(folder), manifest)
+        record = {"Session": folder, "GliofillVersion": "0", "Reference": "T1post", "Contrasts": contrasts}
+        record["BrainMask"] = {"method": "template", "volume_mL": round(float(generator.normal(1450, 120)), 1)}
+        _write(output_dir / paths.session_qc(folder), record)
         (output_dir / paths.session_page(folder)).touch()
     write_coverage(output_dir / paths.COVERAGE, rows)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.records import imputation_records, session_record, session_records
+from tests.support.any_records import imputation_records, session_records
+from tests.support.records import session_record
 
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths

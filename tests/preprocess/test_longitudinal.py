@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from gliofill.cohort.coverage import Row
 from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.derivatives.records import write_record
+from gliofill.derivatives.session_record import PreprocessedContrast, SessionRecord
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json
 from gliofill.files.nifti import read_image, write_image
@@ -39,7 +38,7 @@ def scans() -> dict[str, dict[Contrast, GeneratedScan]]:
     return {folder: {contrast: visits[folder][contrast] for contrast in CONTRASTS[folder]} for folder in CONTRASTS}
 
 
-Preprocess = Callable[..., dict[str, Any]]
+Preprocess = Callable[..., SessionRecord]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def preprocess(scans: dict[str, dict[Contrast, GeneratedScan]], tmp_path_factory
             who = folder.split("/")
             rows[folder].append(Row(*who, contrast, "ok", action="use", file=f"{folder}/anat/{name}.nii.gz"))
 
-    def run(output: Path, folder: str, first: str = "") -> dict[str, Any]:
+    def run(output: Path, folder: str, first: str = "") -> SessionRecord:
         return preprocess_session(
             bids, output, rows[folder], settings=SETTINGS, work_dir=output / "work", threads=2, first=first
         )
@@ -97,9 +96,9 @@ def test_sessions_lie_on_each_other_within_half_a_millimetre(
 
 def test_record_and_sidecars_name_what_the_session_was_aligned_to(output: Path) -> None:
     target = f"bids::{paths.preprocessed(FIRST, Contrast.T1POST)}"
-    manifest = read_json(output / paths.session_qc(SECOND))
-    assert manifest["TemplateAlignment"]["target"] == target and not manifest["TemplateAlignment"]["problem"]
-    assert {entry["status"] for entry in manifest["Contrasts"].values()} == {"ok"} and not manifest["Problems"]
+    record = read_json(output / paths.session_qc(SECOND))
+    assert record["TemplateAlignment"]["target"] == target and not record["TemplateAlignment"]["problem"]
+    assert {entry["status"] for entry in record["Contrasts"].values()} == {"ok"} and not record["Problems"]
     for image in (paths.preprocessed(SECOND, Contrast.T2W), paths.brain_mask(SECOND)):
         assert read_json(output / paths.sidecar(image))["Sources"][-1] == target
     first = read_json(output / paths.session_qc(FIRST))
@@ -116,8 +115,8 @@ def test_the_same_contrast_is_aligned_to_or_the_most_alike() -> None:
 
 def test_only_images_that_are_used_are_aligned_to(tmp_path: Path) -> None:
     states = {Contrast.T1POST: "unusable", Contrast.T1W: "failed", Contrast.T2W: "flagged", Contrast.FLAIR: "ok"}
-    entries = {str(contrast): {"status": state} for contrast, state in states.items()}
-    write_record(tmp_path / paths.session_qc(FIRST), {"Contrasts": entries})
+    entries = {contrast: PreprocessedContrast(status=state, reason="") for contrast, state in states.items()}
+    SessionRecord(session=FIRST, version="0", contrasts=entries).write(tmp_path)
     for contrast in (Contrast.T1POST, Contrast.T2W):  # the FLAIR was deleted
         write_image(tmp_path / paths.preprocessed(FIRST, contrast), np.zeros((2, 2, 2)), np.eye(4))
     assert list(read_first(tmp_path, FIRST).images) == [Contrast.T2W]

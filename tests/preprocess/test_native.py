@@ -1,5 +1,6 @@
 """Images in a session's own space: each place shows what lies there, on the grid of the reference, and says so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import ants
@@ -7,12 +8,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine
-from tests.cohort.test_review import GOOD, cohort, coverage, manifest
+from tests.support.records import session_record
+from tests.support.reviewed import GOOD, cohort, coverage
 from tests.synthesis.test_volume import Negative, make_model
 
 from gliofill.config.settings import ImputeSettings, PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.session_record import PreprocessedContrast
 from gliofill.files.atomic import read_json, write_json
 from gliofill.files.itk_transform import write_transform
 from gliofill.files.nifti import is_same_grid, read_image, write_image
@@ -69,9 +72,10 @@ def test_a_contrast_lies_on_the_grid_of_the_reference_after_one_interpolation(tm
 
 def write_session(folder: Path, spaces: list[str]) -> np.ndarray:
     """Write a preprocessed session whose template lies at a known place; return the matrix, template to reference."""
-    entry = manifest() | {"Reference": "T1post", "Spaces": spaces}
-    entry["Contrasts"]["T1post"] |= {"source": "bids:raw:sub-01/anat/sub-01_ce-gadolinium_T1w.nii.gz"}
-    cohort(folder, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}), entry)
+    source = "bids:raw:sub-01/anat/sub-01_ce-gadolinium_T1w.nii.gz"
+    entry = PreprocessedContrast(status="ok", reason="", source=source, verdicts=())
+    record = replace(session_record(T1post=entry), reference=Contrast.T1POST, spaces=tuple(spaces))
+    cohort(folder, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}), record)
     move = rigid(-12, 3, 8, -2)
     write_transform(folder / paths.transform("sub-01", Contrast.T1POST), move)
     write_transform(folder / paths.transform("sub-01", Contrast.T1POST, inverse=True), np.linalg.inv(move))
@@ -115,7 +119,7 @@ def test_imputation_follows_the_spaces_of_the_preprocessing_and_removes_what_is_
     write_image(tmp_path / paths.brain_mask("sub-01"), brain, np.eye(4), dtype="uint8")
     record = gap.fill(tmp_path, "sub-01", Contrast.FLAIR, ImputeSettings(device="cpu"))
     name = paths.imputed("sub-01", Contrast.FLAIR, space=paths.NATIVE)
-    assert name in record["files"] and nib.load(tmp_path / name).shape == SHAPE
+    assert name in record.files and nib.load(tmp_path / name).shape == SHAPE
     sidecar = read_json(tmp_path / paths.sidecar(name))
     assert sidecar["Synthetic"] is True and sidecar["SynthesisMethod"]["ModelID"]
     assert sidecar["SpatialReference"] == "bids:raw:sub-01/anat/sub-01_ce-gadolinium_T1w.nii.gz"
@@ -124,7 +128,7 @@ def test_imputation_follows_the_spaces_of_the_preprocessing_and_removes_what_is_
     content = read_json(tmp_path / paths.session_qc("sub-01")) | {"Spaces": [paths.SPACE]}
     write_json(tmp_path / paths.session_qc("sub-01"), content)
     record = gap.fill(tmp_path, "sub-01", Contrast.FLAIR, ImputeSettings(device="cpu"))
-    assert name not in record["files"] and not list(tmp_path.rglob("*space-individual*FLAIR*"))
+    assert name not in record.files and not list(tmp_path.rglob("*space-individual*FLAIR*"))
 
 
 def test_native_steps_are_planned_only_when_asked_for(tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
-"""Verdicts on a preprocessed session: each code triggered and not, and where the verdicts stand in the manifest."""
+"""Verdicts on a preprocessed session: each code triggered and not, and where the verdicts stand in the record."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gliofill.contrasts import Contrast
 from gliofill.derivatives.paths import SPACE
+from gliofill.derivatives.session_record import Attempt, BrainMask, PreprocessedContrast, Registration, SessionRecord
 from gliofill.preprocess.verdicts import LEAST, LEAST_TEMPLATE, judge_registration, judge_session
 from gliofill.simulation.head import built_in_head, render
 
 GOOD = {"mutual_information": 0.5, "head_overlap": 0.95, "brain_in_field": 1.0, "peak": 3.0}
 
 
-def registration(problem: str = "", **scores: float) -> dict[str, Any]:
-    return {"problem": problem, "best": 1, "attempts": [{"after": {}}, {"after": GOOD | scores}]}
+def registration(problem: str = "", target: str = "", **scores: float) -> Registration:
+    attempts = (Attempt("header", {}, {}, "bad"), Attempt("centre of mass", {}, GOOD | scores, problem))
+    return Registration(target=target, problem=problem, best=1, attempts=attempts)
 
 
 @pytest.mark.parametrize(("name", "value"), [("peak", 0.9), ("brain_in_field", 0.4), ("head_overlap", 0.3)])
@@ -39,60 +41,62 @@ def images() -> dict[Contrast, np.ndarray]:
     return {c: image + rng.normal(0, 20, image.shape).astype(np.float32) for c, image in made.items()}
 
 
-def manifest(**registrations: dict[str, Any]) -> dict[str, Any]:
-    entries = {
-        str(c): {"status": "ok", "reason": "", "source": "x", "registration": registrations.get(str(c), registration())}
-        for c in Contrast
-    }
-    return {
-        "Reference": "T1post",
-        "BrainMask": {"method": "template"},
-        "TemplateAlignment": {"target": SPACE} | registrations.get("template", registration()),
-        "Contrasts": entries,
-    }
+def record(agreement: dict[Contrast, float] | None = None, **registrations: Registration) -> SessionRecord:
+    return SessionRecord(
+        session="sub-01",
+        version="0",
+        reference=Contrast.T1POST,
+        brain_mask=BrainMask(method="template", agreement=agreement or {}),
+        template_alignment=registrations.get("template", registration(target=SPACE)),
+        contrasts={
+            c: PreprocessedContrast(status="ok", reason="", registration=registrations.get(str(c), registration()))
+            for c in Contrast
+        },
+    )
 
 
-def codes(result: dict[str, Any]) -> dict[str, list[str]]:
-    return {name: [v["code"] for v in entry["verdicts"]] for name, entry in result["Contrasts"].items()}
+def codes(result: SessionRecord) -> dict[Contrast, list[str]]:
+    return {name: [v.code for v in entry.verdicts or ()] for name, entry in result.contrasts.items()}
 
 
-def test_a_right_session_keeps_its_manifest_and_gets_numbers(images: dict) -> None:
-    result = judge_session(manifest(), images, built_in_head().brain)
-    assert codes(result) == {str(contrast): [] for contrast in Contrast}
-    assert {entry["status"] for entry in result["Contrasts"].values()} == {"ok"}
-    assert result["Contrasts"]["T2w"]["identity"]["look"] == "T2w"
-    assert result["BrainMask"]["scores"]["overlap"] == 1 and result["BrainMask"]["method"] == "template"
+def states(result: SessionRecord) -> list[str]:
+    return [result.contrasts[contrast].status for contrast in Contrast]
+
+
+def test_a_right_session_keeps_its_record_and_gets_numbers(images: dict) -> None:
+    result = judge_session(record(), images, built_in_head().brain)
+    assert codes(result) == {contrast: [] for contrast in Contrast}
+    assert states(result) == ["ok"] * 4
+    assert result.contrasts[Contrast.T2W].identity["look"] == "T2w"
+    mask = result.brain_mask
+    assert mask is not None and mask.scores["overlap"] == 1 and mask.method == "template"
 
 
 def test_swapped_contrasts_are_unusable_and_a_flag_stays_a_flag(images: dict) -> None:
     swapped = images | {Contrast.T2W: images[Contrast.FLAIR], Contrast.FLAIR: images[Contrast.T2W]}
-    content = manifest()
-    content["BrainMask"]["agreement"] = {"T1w": 0.7}
-    result = judge_session(content, swapped, built_in_head().brain)
+    result = judge_session(record({Contrast.T1W: 0.7}), swapped, built_in_head().brain)
     assert codes(result) == {"T1post": [], "T1w": [], "T2w": ["wrong-contrast"], "FLAIR": ["wrong-contrast"]}
-    states = {name: entry["status"] for name, entry in result["Contrasts"].items()}
-    assert states == {"T1post": "ok", "T1w": "flagged", "T2w": "unusable", "FLAIR": "unusable"}
-    assert result["Contrasts"]["FLAIR"]["reason"].startswith("looks like a T2w")
+    assert states(result) == ["ok", "flagged", "unusable", "unusable"]
+    assert result.contrasts[Contrast.FLAIR].reason.startswith("looks like a T2w")
 
 
 def test_a_doubted_registration_is_confirmed_by_another_contrast(images: dict) -> None:
-    result = judge_session(manifest(FLAIR=registration("fits elsewhere", peak=0.8)), images, built_in_head().brain)
-    assert result["Contrasts"]["FLAIR"]["status"] == "ok" and result["Contrasts"]["FLAIR"]["confirmed_by"] == "T1w"
+    result = judge_session(record(FLAIR=registration("fits elsewhere", peak=0.8)), images, built_in_head().brain)
+    flair = result.contrasts[Contrast.FLAIR]
+    assert flair.status == "ok" and flair.confirmed_by is Contrast.T1W
 
 
 def test_a_contrast_whose_brain_is_not_that_of_the_others_is_flagged(images: dict) -> None:
-    content = manifest()
-    content["BrainMask"]["agreement"] = {"T1post": 0.97, "T1w": 0.97, "T2w": 0.62, "FLAIR": 0.96}
-    result = judge_session(content, images, built_in_head().brain)
-    states = {name: entry["status"] for name, entry in result["Contrasts"].items()}
-    assert states == {"T1post": "ok", "T1w": "ok", "T2w": "flagged", "FLAIR": "ok"}
-    assert "0.62 (Dice)" in result["Contrasts"]["T2w"]["reason"]
+    agreement = dict(zip(Contrast, (0.97, 0.97, 0.62, 0.96), strict=True))
+    result = judge_session(record(agreement), images, built_in_head().brain)
+    assert states(result) == ["ok", "ok", "flagged", "ok"]
+    assert "0.62 (Dice)" in result.contrasts[Contrast.T2W].reason
 
 
 def test_a_contrast_that_lies_elsewhere_is_not_asked_what_it_is(images: dict) -> None:
     elsewhere = images | {Contrast.FLAIR: np.roll(images[Contrast.T2W], 25, axis=1)}
-    result = judge_session(manifest(FLAIR=registration(peak=0.8)), elsewhere, built_in_head().brain)
-    assert codes(result)["FLAIR"] == ["registration-failed"] and "identity" not in result["Contrasts"]["FLAIR"]
+    result = judge_session(record(FLAIR=registration(peak=0.8)), elsewhere, built_in_head().brain)
+    assert codes(result)[Contrast.FLAIR] == ["registration-failed"] and not result.contrasts[Contrast.FLAIR].identity
 
 
 @pytest.mark.parametrize("what", ["template", "mask"])
@@ -100,9 +104,10 @@ def test_a_failed_template_alignment_or_mask_holds_for_all_contrasts(images: dic
     mask = built_in_head().brain.copy()
     if what == "mask":
         mask[98:] = False
-    entries = manifest(**({"template": registration(peak=0.5)} if what == "template" else {}))
-    entries["Contrasts"]["T1w"] = {"status": "failed", "reason": "N4 broke"}
-    result = judge_session(entries, {c: i for c, i in images.items() if c is not Contrast.T1W}, mask)
+    content = record(**({"template": registration(target=SPACE, peak=0.5)} if what == "template" else {}))
+    broken = {Contrast.T1W: PreprocessedContrast(status="failed", reason="N4 broke")}
+    content = replace(content, contrasts={**content.contrasts, **broken})
+    result = judge_session(content, {c: i for c, i in images.items() if c is not Contrast.T1W}, mask)
     code = "registration-failed" if what == "template" else "mask-failed"
-    assert result["Contrasts"].pop("T1w") == {"status": "failed", "reason": "N4 broke"}
-    assert set(map(tuple, codes(result).values())) == {(code,)}
+    assert result.contrasts[Contrast.T1W] == broken[Contrast.T1W]
+    assert {tuple(found) for contrast, found in codes(result).items() if contrast is not Contrast.T1W} == {(code,)}

@@ -85,12 +85,12 @@ def make_tree(folder: Path) -> Tree:
 
 def _complete(tree: Tree) -> None:
     entries = {str(contrast): _acquire(tree, "sub-01", contrast) for contrast in Contrast}
-    _manifest(tree, "sub-01", entries)
+    _record(tree, "sub-01", entries)
 
 
 def _imputed(tree: Tree) -> None:
     entries = {str(c): _acquire(tree, "sub-02", c) for c in Contrast if c is not Contrast.FLAIR}
-    _manifest(tree, "sub-02", entries, with_lesion=True)
+    _record(tree, "sub-02", entries, with_lesion=True)
     tree.rows.append(Row("sub-02", "n/a", "FLAIR", "missing", "impute", "T2w", "no such image in the dataset"))
     name, widths = (f("sub-02", Contrast.FLAIR) for f in (paths.imputed, paths.uncertainty))
     write_image(tree.output / name, tissue(9), AFFINE)
@@ -100,10 +100,18 @@ def _imputed(tree: Tree) -> None:
         {"Synthetic": True, "SynthesisMethod": {"ModelID": "mine-1", "WeightsSHA256": "ab" * 32}},
     )
     write_json(tree.output / paths.sidecar(widths), {"Description": "half-width of an interval"})
-    record = {"status": "ok", "reason": "no such image in the dataset", "source": "T2w", "source_state": "ok"}
+    record = {
+        "Session": "sub-02",
+        "Contrast": "FLAIR",
+        "status": "ok",
+        "reason": "no such image in the dataset",
+        "source": "T2w",
+        "source_state": "ok",
+    }
     record |= {"Model": "mine-1", "GliofillVersion": "0.1.0", "demonstration": False, "files": {name: "cd" * 32}}
     record["TrainingDataAttribution"] = ["Scans of Somewhere, CC BY 4.0"]
     record["Domain"] = {
+        "known": True,
         "problems": [f"voxels of 5 mm {HOSTILE}"],
         "scores": {"spacing_mm": {"value": 5.0, "low": 0.9, "high": 3.3}},
     }
@@ -122,7 +130,7 @@ def _partly_failed(tree: Tree) -> None:
     }
     entries["T1w"] = {"status": "failed", "reason": HOSTILE, "source": "bids:raw:x"}
     tree.rows.append(Row("sub-03", "ses-a", "T1w", "ok", "use", reason="acquired", file=f"sub-03/{HOSTILE}.nii.gz"))
-    _manifest(tree, session, entries)
+    _record(tree, session, entries)
     _log(tree, "preprocess/sub-03/ses-a/sub-03_ses-a.log", "sub-03/ses-a T1w: failed")
 
 
@@ -167,14 +175,14 @@ def _acquire(tree: Tree, session: str, contrast: Contrast, *, publish: bool = Tr
     return entry if contrast is Contrast.T1POST else entry | {"registration": registration}
 
 
-def _manifest(tree: Tree, session: str, entries: Mapping[str, dict], *, with_lesion: bool = False) -> None:
+def _record(tree: Tree, session: str, entries: Mapping[str, dict], *, with_lesion: bool = False) -> None:
     write_image(tree.output / paths.brain_mask(session), brain(), AFFINE, dtype="uint8")
     if with_lesion:
         write_image(tree.output / paths.lesion(session), lesion(), AFFINE, dtype="uint8")
-    manifest = {"Session": session, "GliofillVersion": "0.1.0", "Reference": "T1post", "Contrasts": dict(entries)}
-    manifest |= {"BiasCorrection": True, "Settings": {"brain_mask": "template"}}
-    manifest["BrainMask"] = {"method": "template", "volume_mL": 1400.5, "files": {}}
-    write_json(tree.output / paths.session_qc(session), manifest)
+    record = {"Session": session, "GliofillVersion": "0.1.0", "Reference": "T1post", "Contrasts": dict(entries)}
+    record |= {"BiasCorrection": True, "Settings": {"brain_mask": "template"}}
+    record["BrainMask"] = {"method": "template", "volume_mL": 1400.5, "files": {}}
+    write_json(tree.output / paths.session_qc(session), record)
 
 
 def _log(tree: Tree, name: str, text: str) -> None:

@@ -8,26 +8,25 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from gliofill.cohort.coverage import Row, read_session
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.derivatives.records import note_checksums, write_record
+from gliofill.derivatives.imputation_record import ImputationRecord
+from gliofill.derivatives.records import note_checksums
+from gliofill.derivatives.session_record import PreprocessedContrast, SessionRecord
 from gliofill.files.atomic import write_text
 from gliofill.report.pages.freshness import page_state
 from gliofill.run.processes import cleaning_up
-
-OK: dict[str, Any] = {"status": "ok", "reason": ""}
 
 
 def leave_records(output: Path, subcommand: str, folder: str, contrast: str = "", rows: Sequence[Row] = ()) -> None:
     """Write what preprocess or impute leaves of a session; its rows are read if none are given."""
     if subcommand == "preprocess":
-        manifest = {"Session": folder, "Contrasts": dict.fromkeys(Contrast, OK)}
-        write_record(output / paths.session_qc(folder), manifest)
+        _record(folder, PreprocessedContrast(status="ok", reason="")).write(output)
     else:
-        write_record(output / paths.imputed_qc(folder, Contrast(contrast)), OK)
+        record = ImputationRecord(session=folder, contrast=Contrast(contrast), version="0", status="ok", reason="")
+        record.write(output)
     rows = rows or read_session(output / paths.COVERAGE, folder)
     records = [paths.imputed_qc(folder, Contrast(row.contrast)) for row in rows if row.action == "impute"]
     if all((output / record).is_file() for record in records):
@@ -62,20 +61,24 @@ def _main(subcommand: str, words: list[str]) -> int:
     return 0
 
 
-def leave_failure(output: Path, folder: str) -> dict[str, Any]:
-    """Write the record of a session whose contrasts failed, and return what it says of each."""
-    contrasts = {str(contrast): {"status": "failed", "reason": "broken on purpose"} for contrast in Contrast}
-    write_record(output / paths.session_qc(folder), {"Session": folder, "Contrasts": contrasts})
-    return contrasts
+def leave_failure(output: Path, folder: str) -> dict[str, str]:
+    """Write the record of a session whose contrasts failed, and return why each did."""
+    record = _record(folder, PreprocessedContrast(status="failed", reason="broken on purpose"))
+    record.write(output)
+    return record.failures
+
+
+def _record(folder: str, every: PreprocessedContrast) -> SessionRecord:
+    return SessionRecord(session=folder, version="0", contrasts=dict.fromkeys(Contrast, every))
 
 
 def _fail(folder: str) -> int:
     """Record a failure of every contrast, and end as the real subcommand does then."""
     from gliofill.cli.cohort import verdict, write_page
 
-    contrasts = leave_failure(Path.cwd(), folder)
+    failures = leave_failure(Path.cwd(), folder)
     write_page(Path.cwd(), folder)
-    return verdict({f"{folder} {name}": entry for name, entry in contrasts.items()})
+    return verdict({f"{folder} {name}": reason for name, reason in failures.items()})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cohort.test_review import GOOD, coverage, manifest
+from tests.support.records import imputation_record, session_record
+from tests.support.reviewed import GOOD, coverage
 from tests.synthesis.test_gap import GRID, _known_model  # noqa: F401  the model of these tests, too
 
 from gliofill.cli import cohort
@@ -14,8 +15,9 @@ from gliofill.cohort.coverage import Row, write_coverage
 from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.imputation_record import ImputationRecord
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import read_json, write_json
+from gliofill.files.atomic import read_json
 from gliofill.files.nifti import write_image
 from gliofill.synthesis import ahead
 from gliofill.synthesis import gap as filling
@@ -40,7 +42,7 @@ def output(tmp_path: Path) -> Path:
     for number, session in enumerate(SESSIONS):
         own = coverage({contrast: GOOD for contrast in Contrast if contrast is not Contrast.FLAIR})
         rows += [replace(row, participant_id=session) for row in own]
-        write_json(tmp_path / paths.session_qc(session), manifest())
+        session_record(session).write(tmp_path)
         source = np.random.default_rng(number).uniform(1000, 2000, size=GRID)
         write_image(tmp_path / paths.preprocessed(session, Contrast.T2W), source, np.eye(4))
         brain = np.zeros(GRID)
@@ -95,7 +97,7 @@ def test_a_result_whose_inputs_have_changed_is_made_anew(output: Path) -> None:
     assert [found.folder for found in fill_ahead(gap(output, "sub-02"), CPU, most=1)] == ["sub-03"]
     settings = replace(CPU, flip_average=False)
     assert take(gap(output, "sub-03"), settings) is None
-    write_json(output / paths.session_qc("sub-03"), manifest() | {"Problems": []})
+    replace(session_record("sub-03"), problems=()).write(output)
     assert take(gap(output, "sub-03"), CPU) is None
     assert impute(output, "sub-03") == 0
     assert read_json(gap(output, "sub-03").record)["status"] == "ok"
@@ -110,7 +112,7 @@ def test_only_gaps_that_wait_are_filled_ahead(output: Path) -> None:
         assert not list(fill_ahead(own, CPU, most=15))
     assert list(fill_ahead(own, CPU, most=15)) == [begun]
     assert not list(fill_ahead(own, CPU, most=15))
-    write_json(begun.record, {"status": "ok"})
+    imputation_record(begun.folder, begun.target).write(output)
     begun.place("done").rename(output / "elsewhere")
     assert not list(fill_ahead(own, CPU, most=15))
 
@@ -125,7 +127,7 @@ def test_a_job_that_lost_patience_fills_its_gap_and_nothing_of_the_other_stays(
     late, fill = gap(output, "sub-03"), filling.fill
     monkeypatch.setattr(ahead, "PATIENCE_SECONDS", 0.3)
 
-    def slowly(*arguments: object, **options: object) -> dict:
+    def slowly(*arguments: object, **options: object) -> ImputationRecord:
         monkeypatch.setattr(filling, "fill", fill)
         assert late.place("ahead").is_dir()
         assert impute(output, late.folder) == 0
@@ -137,7 +139,7 @@ def test_a_job_that_lost_patience_fills_its_gap_and_nothing_of_the_other_stays(
     assert not list((output / ".gliofill" / "ahead").iterdir())
 
 
-def test_a_damaged_manifest_is_the_affair_of_its_own_session(output: Path) -> None:
+def test_only_its_own_job_reports_a_damaged_record(output: Path) -> None:
     (output / paths.session_qc("sub-03")).write_text("{")
     assert list(fill_ahead(gap(output, "sub-02"), CPU, most=1)) == [gap(output, "sub-04")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from tests.cohort.test_review import GOOD, coverage
+from tests.support.reviewed import GOOD, coverage
 from tests.synthesis.test_gap import GRID, _known_model
 
 from gliofill.cli.main import main
@@ -60,8 +60,8 @@ def _preprocess(output: Path) -> None:
         write_image(output / name, data, np.eye(4), description="acquired, preprocessed")
         write_json(output / paths.sidecar(name), {**about, "Synthetic": False, "SkullStripped": True})
         entries[str(contrast)] = {"status": "ok", "reason": "", "source": "bids:raw:x", **_sums(output, name)}
-    manifest = {"Session": SESSION, "GliofillVersion": "0", "Contrasts": entries, "BrainMask": _sums(output, mask)}
-    write_record(output / RECORD, manifest)
+    record = {"Session": SESSION, "GliofillVersion": "0", "Contrasts": entries}
+    write_record(output / RECORD, {**record, "BrainMask": {"method": "none", **_sums(output, mask)}})
 
 
 def _sums(output: Path, image: str) -> dict[str, dict[str, str]]:

@@ -16,7 +16,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from tests.cohort.test_review import GOOD, coverage, manifest
+from tests.support.records import session_record
+from tests.support.reviewed import GOOD, coverage
 from tests.synthesis.test_gap import GRID, _known_model  # noqa: F401  the model of these tests, too
 
 from gliofill.cli.main import main
@@ -145,7 +146,8 @@ def leave_scratch(_workflow: object, scratch: Path, **_: object) -> list[NodeFai
         left.on_template(what).parent.mkdir(parents=True)
         nib.save(nib.Nifti1Image(data.astype(np.float32), np.eye(4)), left.on_template(what))
     write_transform(left.transform(Contrast.T2W), np.eye(4))
-    write_json(left.alignment_scores, {})
+    attempt = {"start": "header", "before": {}, "after": {}, "problem": ""}
+    write_json(left.alignment_scores, {"problem": "", "best": 0, "attempts": [attempt]})
     return []
 
 
@@ -226,7 +228,7 @@ def test_a_result_of_which_a_part_was_written_is_told_as_a_full_disk(
 
 def test_imputation_on_a_full_disk(disk: SmallDisk, capsys: pytest.CaptureFixture[str]) -> None:
     write_coverage(disk.root / paths.COVERAGE, coverage({c: GOOD for c in Contrast if c is not Contrast.FLAIR}))
-    write_json(disk.root / paths.session_qc(SESSION), manifest())
+    session_record(SESSION).write(disk.root)
     source = np.random.default_rng(0).uniform(1000, 2000, size=GRID)
     write_image(disk.root / paths.preprocessed(SESSION, Contrast.T2W), source, np.eye(4))
     brain = np.zeros(GRID)

@@ -1,6 +1,6 @@
 """The review in the workflow: what is found unusable is filled in the same run, a decision reruns its session alone.
 
-The manifests are written by hand, so that nothing is computed: the plan is what is tested.
+The records are written by hand, so that nothing is computed: the plan is what is tested.
 """
 
 import json
@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cohort.test_review import manifest, unusable
 from tests.conftest import run_snakemake
+from tests.support.records import session_record, unusable
 
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.files.atomic import write_json
 from gliofill.files.nifti import write_image
 
 #: the images are noise on a few coarse voxels
@@ -54,15 +53,10 @@ def planned(text: str, rule: str) -> set[str]:
     return set(jobs)
 
 
-def write_manifests(tree: Path, **entries: dict) -> None:
-    for session, content in entries.items():
-        folder = session.replace("_", "-")
-        write_json(tree / "out" / paths.session_qc(folder), content)
-
-
 def test_review_asks_for_what_it_found_and_a_decision_reruns_its_session_alone(tree: Path) -> None:
     snakemake(tree, "coverage")
-    write_manifests(tree, sub_01=manifest(FLAIR=unusable()), sub_02=manifest())
+    session_record("sub-01", FLAIR=unusable()).write(tree / "out")
+    session_record("sub-02").write(tree / "out")
     snakemake(tree, paths.REVIEW)
     late = paths.imputed_qc("sub-01", Contrast.FLAIR)
     dry = snakemake(tree, "--dry-run")
@@ -78,7 +72,8 @@ def test_review_asks_for_what_it_found_and_a_decision_reruns_its_session_alone(t
 
 def test_an_imputation_that_only_an_earlier_review_wanted_ends_well(tree: Path) -> None:
     snakemake(tree, "coverage")
-    write_manifests(tree, sub_01=manifest(FLAIR=unusable()), sub_02=manifest())
+    session_record("sub-01", FLAIR=unusable()).write(tree / "out")
+    session_record("sub-02").write(tree / "out")
     snakemake(tree, paths.REVIEW)
     (tree / "review.tsv").write_text(HEADER + "01\t\tFLAIR\tyes\tit will do\n")
     snakemake(tree, paths.COMPLETE)

@@ -8,7 +8,6 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from gliofill.cli.arguments import (
     add_selection,
@@ -97,7 +96,7 @@ def preprocess(arguments: argparse.Namespace) -> int:
     if not rows:
         raise GliofillError(f"{arguments.output_dir / COVERAGE}: has no session {arguments.session}")
     firsts = read_worklist(arguments.output_dir / COVERAGE).firsts if settings.align_sessions == "first" else {}
-    manifest = preprocess_session(
+    record = preprocess_session(
         arguments.bids_dir,
         arguments.output_dir,
         rows,
@@ -106,22 +105,22 @@ def preprocess(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         first=firsts.get(arguments.session, ""),
     )
-    for problem in manifest.get("Problems", ()):
+    for problem in record.problems or ():
         print(f"warning: {arguments.session}: {problem}")
-    for contrast, entry in manifest["Contrasts"].items():
-        print(f"{arguments.session} {contrast}: {entry['status']} {entry['reason']}".rstrip())
+    for contrast, entry in record.contrasts.items():
+        print(f"{arguments.session} {contrast}: {entry.status} {entry.reason}".rstrip())
     write_page(arguments.output_dir, arguments.session, arguments.bids_dir)
-    entries = {**manifest["Contrasts"], "lesion": manifest.get("Lesion", {})}
-    return verdict({f"{arguments.session} {name}": entry for name, entry in entries.items()})
+    return verdict({f"{arguments.session} {what}": reason for what, reason in record.failures.items()})
 
 
 def review(arguments: argparse.Namespace) -> int:
     """Write what becomes of every contrast after the verdicts on the preprocessed images."""
-    from gliofill.cohort.review import remove_unplanned, review_cohort, write_review
+    from gliofill.cohort.review import remove_unplanned, write_review
+    from gliofill.cohort.reviewed_session import review_cohort
     from gliofill.derivatives.paths import REVIEW
     from gliofill.derivatives.records import note_checksums, with_dictionary
 
-    outcomes = list(review_cohort(arguments.output_dir))
+    outcomes = [outcome for session in review_cohort(arguments.output_dir) for outcome in session.outcomes.values()]
     for file in remove_unplanned(arguments.output_dir, outcomes):
         print(f"removed: {file}: the acquired image is used again, or nothing can be synthesised")
     write_review(arguments.output_dir / REVIEW, outcomes)
@@ -149,11 +148,11 @@ def impute(arguments: argparse.Namespace) -> int:
             from gliofill.synthesis.gap import fill
 
             record = fill(gap.output_dir, gap.folder, gap.target, settings, if_planned=arguments.if_planned)
-    if record.get("demonstration"):
+    if record.demonstration:
         print(f"warning: {gap.folder} {gap.target}: {DEMONSTRATION_WARNING}")
-    print(f"{gap.folder} {gap.target}: {record['status']} {record['reason']}".rstrip(), flush=True)
+    print(f"{gap.folder} {gap.target}: {record.status} {record.reason}".rstrip(), flush=True)
     write_page(gap.output_dir, gap.folder)
-    code = verdict({f"{gap.folder} {gap.target}": record})
+    code = verdict({f"{gap.folder} {gap.target}": record.reason} if record.status == "failed" else {})
     if not code and not is_made_ahead and arguments.ahead and _has_gpu(settings.device):
         for other in fill_ahead(gap, settings, most=arguments.ahead):
             print(f"{other.folder} {other.target}: filled ahead of its own job", flush=True)
@@ -167,11 +166,10 @@ def write_page(output_dir: Path, folder: str, bids_dir: Path | None = None) -> N
     print(f"{folder}: {write_last_page(output_dir, folder, bids_dir=bids_dir)}", flush=True)
 
 
-def verdict(records: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return the exit code of a step: a recorded failure is one only where the run is to stop at the first."""
+def verdict(failed: Mapping[str, str]) -> int:
+    """Return the exit code of a step, given the reasons of what failed: 1 only where the run stops at the first."""
     from gliofill.run.start import stops_on_failure
 
-    failed = {what: record["reason"] for what, record in records.items() if record.get("status") == "failed"}
     if not failed or not stops_on_failure():
         return 0
     text = "; ".join(f"{what} failed: {reason}" for what, reason in failed.items())

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gliofill.bids.dataset import Dataset, Scan, Session
+from gliofill.cohort.states import LOOKS, State
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.derivatives.paths import COMPLETE
 
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 
 #: sessions, warnings or failures that a terminal shows one by one
 MOST_ROWS = 40
-
-STYLES = {
-    "acquired": "green",
-    "synthetic": "yellow",
-    "fillable": "yellow",
-    "missing": "red",
-    "failed": "bold red",
-    "gap": "red",
-    "unfinished": "dim",
-    "unusable": "red",
-    "flagged": "magenta",
-}
 
 
 @contextmanager
@@ -75,12 +64,12 @@ def _scan_cell(session: Session, contrast: Contrast, problems: Mapping[Path, str
     candidates = session.candidates(contrast)
     readable = _readable(session, contrast, problems)
     if readable:
-        return _cell("acquired", "yes" if len(candidates) == 1 else f"yes, 1 of {len(candidates)}")
+        return _cell(State.ACQUIRED, "yes" if len(candidates) == 1 else f"yes, 1 of {len(candidates)}")
     state = "unreadable" if candidates else "missing"
     task = task_filling(contrast)
     if task is not None and _readable(session, task.source, problems):
-        return _cell("fillable", f"{state}, from {task.source}")
-    return _cell("missing", state)
+        return _cell(State.SYNTHETIC, f"{state}, from {task.source}")
+    return _cell(State.GAP, state)
 
 
 def _readable(session: Session, contrast: Contrast, problems: Mapping[Path, str]) -> list[Scan]:
@@ -132,9 +121,7 @@ def _session_table(summary: "Summary") -> Table:
     for heading in ("session", *map(str, Contrast)):
         table.add_column(heading)
     for session in summary.sessions:
-        table.add_row(
-            session.folder, *(_cell(session.states[contrast], session.states[contrast]) for contrast in Contrast)
-        )
+        table.add_row(session.folder, *(_cell(session.states[contrast]) for contrast in Contrast))
     return table
 
 
@@ -144,7 +131,7 @@ def _count_table(summary: "Summary") -> Table:
     table = Table(title=f"contrasts of {len(summary.sessions)} sessions", title_justify="left")
     table.add_column("contrast")
     for state in states:
-        table.add_column(_cell(state, state), justify="right")
+        table.add_column(_cell(state), justify="right")
     for contrast, count in counts.items():
         table.add_row(str(contrast), *(str(count[state]) for state in states))
     return table
@@ -167,8 +154,8 @@ def _spoken_time(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def _cell(state: str, text: str) -> Text:
-    return Text(text, style=STYLES.get(state, ""))
+def _cell(state: State, text: str = "") -> Text:
+    return Text(text or state, style=LOOKS[state].terminal)
 
 
 def _console() -> Console:

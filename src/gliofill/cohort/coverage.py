@@ -12,7 +12,7 @@ from gliofill.bids.dataset import Dataset, Scan, Session
 from gliofill.bids.scan import explain_choice
 from gliofill.cohort.decisions import Decisions
 from gliofill.config.settings import UsabilitySettings
-from gliofill.contrasts import Contrast, task_filling
+from gliofill.contrasts import Contrast, Task, task_filling
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import whole_file, write_json
 from gliofill.quality.acquired.measurement import Measurement
@@ -72,6 +72,19 @@ class Row:
     def folder(self) -> str:
         """Path of the session below a BIDS root."""
         return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the image: the reason without what `plan_gap` says follows from it.
+
+        Examples
+        --------
+        >>> reason = "is dark; or black; T2w cannot be synthesised honestly"
+        >>> Row("sub-01", "n/a", "T2w", "unusable", reason=reason).fault
+        'is dark; or black'
+        """
+        fault, separator, consequence = self.reason.rpartition("; ")
+        return fault if separator and consequence in _consequences(Contrast(self.contrast)) else self.reason
 
 
 def cover(
@@ -197,12 +210,32 @@ def plan_gap(contrast: Contrast, why: str, has_model: bool, states: Mapping[str,
     """
     task = task_filling(contrast)
     if task is None:
-        return "gap", "n/a", f"{why}; {contrast} cannot be synthesised honestly"
+        return "gap", "n/a", f"{why}; {_no_task(contrast)}"
     if not has_model:
-        return "gap", "n/a", f"{why}; no model is configured for {task.name}"
+        return "gap", "n/a", f"{why}; {_no_model(task)}"
     if states[task.source] not in USABLE:
-        return "gap", "n/a", f"{why}; its source {task.source} is {states[task.source]}"
+        return "gap", "n/a", f"{why}; {_no_source(task, states[task.source])}"
     return "impute", str(task.source), why
+
+
+def _no_task(contrast: Contrast) -> str:
+    return f"{contrast} cannot be synthesised honestly"
+
+
+def _no_model(task: Task) -> str:
+    return f"no model is configured for {task.name}"
+
+
+def _no_source(task: Task, state: str) -> str:
+    return f"its source {task.source} is {state}"
+
+
+def _consequences(contrast: Contrast) -> tuple[str, ...]:
+    """Return all that `plan_gap` may add to what is wrong with an image of the raw dataset."""
+    task = task_filling(contrast)
+    if task is None:
+        return (_no_task(contrast),)
+    return _no_model(task), *(_no_source(task, state) for state in ("missing", "unusable"))
 
 
 def _cell(number: float | None) -> str:

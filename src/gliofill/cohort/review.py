@@ -1,18 +1,18 @@
 """What becomes of every contrast once its session was preprocessed: used, synthesised after all, or left as a gap."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from gliofill.cohort.coverage import ACQUIRED, USABLE, Row, plan_gap, read_coverage
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.session_record import PreprocessedContrast, SessionRecord
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import read_json, whole_file, write_json
+from gliofill.files.atomic import whole_file, write_json
 from gliofill.quality.verdict import CODES
 
 #: explanation of the columns, written beside the table
@@ -31,8 +31,8 @@ COLUMNS: dict[str, Any] = {
     "reviewer_reason": "The reviewer's reason; n/a if there is none.",
 }
 
-#: a contrast that the manifest of its session does not know
-NOT_FINISHED = {"status": "failed", "reason": "the step did not finish; its log tells why"}
+#: why there is nothing of a step that left no record
+NOT_FINISHED = "the step did not finish; its log tells why"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Outcome:
 
     participant_id: str
     session_id: str
-    contrast: str
+    contrast: Contrast
     status: str
     action: str = "gap"
     source: str = "n/a"
@@ -58,29 +58,31 @@ class Outcome:
         return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
 
 
-def review_session(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[Outcome]:
+def review_rows(rows: Collection[Row], record: SessionRecord | None) -> list[Outcome]:
     """Return the outcome of each contrast of one session.
 
     Parameters
     ----------
     rows
         The session's rows of the coverage table.
-    manifest
-        The session's manifest; empty if it was not made.
+    record
+        Of its preprocessing; None if that did not finish.
     """
-    entries = manifest.get("Contrasts", {})
-    acquired = {row.contrast: _acquired(row, entries.get(row.contrast, NOT_FINISHED)) for row in rows}
+    entries = record.contrasts if record else {}
+    unknown = PreprocessedContrast(status="failed", reason=NOT_FINISHED)
+    acquired = {row.contrast: _acquired(row, entries.get(Contrast(row.contrast), unknown)) for row in rows}
     states = {contrast: outcome.status for contrast, outcome in acquired.items()}
     return [_plan(row, acquired[row.contrast], states) for row in rows]
 
 
-def _acquired(row: Row, entry: Mapping[str, Any]) -> Outcome:
+def _acquired(row: Row, entry: PreprocessedContrast) -> Outcome:
     """Return what the acquired image of a row is worth; what is done without it is decided later."""
-    names = ("participant_id", "session_id", "contrast", "code", "value", "threshold", "reviewer", "reviewer_reason")
-    outcome = Outcome(status=row.status, reason=row.reason, **{name: getattr(row, name) for name in names})
+    names = ("participant_id", "session_id", "code", "value", "threshold", "reviewer", "reviewer_reason")
+    cells = {name: getattr(row, name) for name in names}
+    outcome = Outcome(contrast=Contrast(row.contrast), status=row.status, reason=row.reason, **cells)
     if row.action != "use":
         return outcome
-    status, reason = entry["status"], entry["reason"]
+    status, reason = entry.status, entry.reason
     if status == "unusable" and row.reviewer == "yes":
         why = f"used because a reviewer decided so ({row.reviewer_reason}), although the image {reason}"
         return replace(outcome, status="flagged", action="use", reason=why)
@@ -89,16 +91,18 @@ def _acquired(row: Row, entry: Mapping[str, Any]) -> Outcome:
         texts = [text for text in (row.reason if is_overruled else "", reason) if text]
         state = "flagged" if is_overruled else status
         return replace(outcome, status=state, action="use", reason="; ".join(texts) or row.reason)
-    verdict: Mapping[str, Any] = next(iter(entry.get("verdicts", ())), {})
-    numbers = {name: _cell(verdict.get(name)) for name in ("value", "threshold")}
-    return replace(outcome, status=status, reason=reason, code=verdict.get("code", "n/a"), **numbers)
+    outcome = replace(outcome, status=status, reason=reason)
+    if not entry.verdicts:
+        return outcome
+    first = entry.verdicts[0]
+    return replace(outcome, code=first.code, value=_cell(first.value), threshold=_cell(first.threshold))
 
 
 def _plan(row: Row, outcome: Outcome, states: Mapping[str, str]) -> Outcome:
     if row.action == "use":
         if outcome.status != "unusable":
             return outcome
-        action, source, reason = plan_gap(Contrast(row.contrast), outcome.reason, row.fallback != "n/a", states)
+        action, source, reason = plan_gap(outcome.contrast, outcome.reason, row.fallback != "n/a", states)
     elif row.action == "impute" and states[row.source] not in USABLE:
         action, source, reason = "gap", "n/a", f"{row.reason}; its source {row.source} is {states[row.source]}"
     else:
@@ -108,31 +112,6 @@ def _plan(row: Row, outcome: Outcome, states: Mapping[str, str]) -> Outcome:
 
 def _cell(number: float | None) -> str:
     return "n/a" if number is None else f"{number:.6g}"
-
-
-def review_cohort(output_dir: Path) -> Iterator[Outcome]:
-    """Review every session, by the coverage table and the manifests.
-
-    Raises
-    ------
-    GliofillError
-        If there is no coverage table.
-    """
-    for folder, rows in groupby(read_coverage(output_dir / paths.COVERAGE), key=lambda row: row.folder):
-        yield from review_session(list(rows), read_manifest(output_dir, folder))
-
-
-def unusable_images(output_dir: Path) -> frozenset[tuple[str, str]]:
-    """Return session and contrast of the acquired images that should not be used, as far as the cohort was covered."""
-    if not (output_dir / paths.COVERAGE).is_file():
-        return frozenset()
-    return frozenset((o.folder, o.contrast) for o in review_cohort(output_dir) if o.status == "unusable")
-
-
-def read_manifest(output_dir: Path, folder: str) -> dict[str, Any]:
-    """Return the manifest of a session, or an empty one if it was not made."""
-    path = output_dir / paths.session_qc(folder)
-    return read_json(path) if path.is_file() else {}
 
 
 def write_review(path: Path, outcomes: Iterable[Outcome]) -> None:
@@ -155,7 +134,9 @@ def read_review(path: Path) -> list[Outcome]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return [Outcome(**{name: row[name] for name in COLUMNS}) for row in csv.DictReader(file, delimiter="\t")]
+            others = [name for name in COLUMNS if name != "contrast"]
+            rows = csv.DictReader(file, delimiter="\t")
+            return [Outcome(contrast=Contrast(row["contrast"]), **{name: row[name] for name in others}) for row in rows]
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file; run 'gliofill review' first") from error
     except (ValueError, KeyError, csv.Error) as error:
@@ -179,7 +160,7 @@ def _late_fillings(table: Path, _time_ns: int, _size: int) -> Mapping[str, list[
     found: dict[str, list[Contrast]] = {}
     for outcome in read_review(table):
         if outcome.action == "impute" and (outcome.folder, outcome.contrast) not in planned:
-            found.setdefault(outcome.folder, []).append(Contrast(outcome.contrast))
+            found.setdefault(outcome.folder, []).append(outcome.contrast)
     return found
 
 
@@ -196,11 +177,10 @@ def remove_unplanned(output_dir: Path, outcomes: Iterable[Outcome]) -> list[str]
     planned = _planned_by_coverage(output_dir / paths.COVERAGE)
     removed = []
     for outcome in outcomes:
-        contrast = Contrast(outcome.contrast)
-        record = output_dir / paths.imputed_qc(outcome.folder, contrast)
+        record = output_dir / paths.imputed_qc(outcome.folder, outcome.contrast)
         if outcome.action == "impute" or (outcome.folder, outcome.contrast) in planned or not record.is_file():
             continue
-        for file in paths.imputed_files(outcome.folder, contrast):
+        for file in paths.imputed_files(outcome.folder, outcome.contrast):
             if (output_dir / file).is_file():
                 (output_dir / file).unlink()
                 removed.append(file)

@@ -7,7 +7,6 @@ from pathlib import Path
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import write_record
-from gliofill.files.atomic import read_json
 from gliofill.files.typed_json import JsonRecord, key
 
 
@@ -105,4 +104,4 @@ def read_imputation_record(output_dir: Path, folder: str, contrast: Contrast) ->
         If the record is damaged.
     """
     path = output_dir / paths.imputed_qc(folder, contrast)
-    return ImputationRecord.from_json(read_json(path), path) if path.is_file() else None
+    return ImputationRecord.read(path) if path.is_file() else None

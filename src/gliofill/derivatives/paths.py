@@ -112,7 +112,7 @@ def transform(folder: str, contrast: Contrast, *, inverse: bool = False) -> str:
 
 
 def session_qc(folder: str) -> str:
-    """Return the manifest of a session: what was done, to which files, with which scores."""
+    """Return the record of a session: what was done, to which files, with which scores."""
     return _anat(folder, "desc-contrasts", ending="qc.json")
 
 

@@ -1,17 +1,18 @@
 """What vouches for the files of an output folder: records that hold checksums, and a checksum of their own.
 
-A session's manifest and the record of an imputation are BIDS files beside the images. Tables, pages and pictures have
+The record of a session and that of an imputation are BIDS files beside the images. Tables, pages and pictures have
 notes in ``.gliofill/checksums``, one per session and one per subcommand that works on the cohort.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, sha256, write_json
+from gliofill.files.typed_json import JsonRecord
 
 #: key of a record's own checksum
 SEAL = "RecordSHA256"
@@ -20,7 +21,7 @@ SEAL = "RecordSHA256"
 NOTES = ".gliofill/checksums"
 
 
-def seal(content: Mapping[str, Any]) -> str:
+def seal(content: Mapping[str, object]) -> str:
     """Return the checksum of a record: SHA-256 of its content without the seal, however it is spaced.
 
     Examples
@@ -33,13 +34,13 @@ def seal(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def write_record(path: Path, content: Mapping[str, Any]) -> None:
+def write_record(path: Path, content: Mapping[str, object]) -> None:
     """Write a record with its own checksum, whole or not at all."""
     plain = json.loads(json.dumps(content))
     write_json(path, {**plain, SEAL: seal(plain)})
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, object]:
     """Read a record and check its seal.
 
     Raises
@@ -53,6 +54,13 @@ def read_record(path: Path) -> dict[str, Any]:
     if content[SEAL] != seal(content):
         raise GliofillError(f"{path}: is not as it was written")
     return content
+
+
+@dataclass(frozen=True)
+class Note(JsonRecord):
+    """Checksums (SHA-256) of files, by name relative to the output folder."""
+
+    files: Mapping[str, str]
 
 
 def note_name(group: str) -> str:
@@ -85,14 +93,14 @@ def note_checksums(output_dir: Path, group: str, files: Iterable[str | Path], *,
     for file in files:
         name = (output_dir / file).relative_to(output_dir).as_posix()
         known[name] = sha256(output_dir / name)
-    write_record(path, {"files": known})
+    write_record(path, Note(known).to_json())
 
 
 def _known(note: Path) -> dict[str, str]:
     """Return what a note holds; nothing if it is missing or damaged, and what it held then counts as unvouched."""
     try:
-        return dict(read_record(note)["files"])
-    except (GliofillError, KeyError, TypeError):
+        return dict(Note.from_json(read_record(note), note).files)
+    except GliofillError:
         return {}
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import write_record
-from gliofill.files.atomic import read_json
 from gliofill.files.typed_json import JsonRecord, key
 from gliofill.quality.verdict import Verdict
 
@@ -192,6 +191,14 @@ class SessionRecord(JsonRecord):
         yield from (part for part in (self.brain_mask, self.lesion) if part is not None)
 
     @property
+    def failures(self) -> dict[str, str]:
+        """Reason for each contrast that failed, and for the ``lesion``."""
+        reasons = {str(contrast): e.reason for contrast, e in self.contrasts.items() if e.status == "failed"}
+        if self.lesion and self.lesion.status == "failed":
+            reasons["lesion"] = self.lesion.reason
+        return reasons
+
+    @property
     def is_aligned_to_first(self) -> bool:
         """Whether the session was aligned to the first one of its patient, and not to the template."""
         alignment = self.template_alignment
@@ -211,4 +218,4 @@ def read_session_record(output_dir: Path, folder: str) -> SessionRecord | None:
         If the record is damaged.
     """
     path = output_dir / paths.session_qc(folder)
-    return SessionRecord.from_json(read_json(path), path) if path.is_file() else None
+    return SessionRecord.read(path) if path.is_file() else None

@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 
 from gliofill.errors import GliofillError
+from gliofill.files.atomic import read_json
 
 #: how values of JSON are called in messages
 _NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", dict: "an object", list: "a list"}
@@ -46,6 +47,17 @@ class JsonRecord:
         except _Misfit as misfit:
             raise GliofillError(f"{file}: {misfit}; {cls.REMEDY}") from None
         return record
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file.
+
+        Raises
+        ------
+        GliofillError
+            If it is missing, no JSON object, or as in `from_json`.
+        """
+        return cls.from_json(read_json(path), path)
 
     def to_json(self) -> dict[str, object]:
         """Return plain values, with the keys in the order of the fields."""

@@ -8,6 +8,7 @@ from gliofill.cohort.coverage import USABLE
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import read_record
+from gliofill.derivatives.session_record import SessionRecord
 from gliofill.errors import GliofillError
 from gliofill.preprocess.plan import SessionPlan, Target
 
@@ -53,14 +54,15 @@ def read_first(output_dir: Path, folder: str) -> FirstSession:
     GliofillError
         If it was not preprocessed yet, or its record is damaged.
     """
-    record = output_dir / paths.session_qc(folder)
-    if not record.is_file():
+    path = output_dir / paths.session_qc(folder)
+    if not path.is_file():
         raise GliofillError(
             f"{folder}: is the first session of its patient and was not preprocessed yet; do that first, or set "
             "preprocess.align_sessions to template"
         )
-    usable = [name for name, entry in read_record(record)["Contrasts"].items() if entry["status"] in USABLE]
-    images = {Contrast(name): output_dir / paths.preprocessed(folder, Contrast(name)) for name in usable}
+    record = SessionRecord.from_json(read_record(path), path)
+    usable = [contrast for contrast, entry in record.contrasts.items() if entry.status in USABLE]
+    images = {contrast: output_dir / paths.preprocessed(folder, contrast) for contrast in usable}
     there = {contrast: path for contrast, path in images.items() if path.is_file()}
     return FirstSession(folder, there, output_dir / paths.brain_mask(folder))
 

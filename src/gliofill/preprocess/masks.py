@@ -1,9 +1,8 @@
 """The brain masks of one session, read from its scratch folder: that of the reference, or the vote of all contrasts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 from gliofill.config.settings import PROGRAMS, PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.files.atomic import read_json, sha256
+from gliofill.derivatives.session_record import BrainMask, Registration
+from gliofill.files.atomic import sha256
 from gliofill.files.nifti import read_image
 from gliofill.preprocess.consensus import agreement, vote
 from gliofill.preprocess.plan import SessionPlan
@@ -69,37 +69,33 @@ def read_masks(
     return SessionMasks(masks, agreements, voters)
 
 
-def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSettings) -> dict[str, Any]:
-    """Return what the manifest says about the mask, for JSON."""
+def describe(found: SessionMasks, plan: SessionPlan, settings: PreprocessSettings) -> BrainMask:
+    """Return what the record of the session says about the mask, but for its files and what it was made from."""
     method = "provided" if plan.brain_mask else settings.brain_mask
-    facts: dict[str, Any] = {
-        "method": method,
-        "volume_mL": round(float(found.by_space[paths.SPACE].sum()) / 1000, 1),
-    }
+    made = BrainMask(method=method, volume_ml=round(float(found.by_space[paths.SPACE].sum()) / 1000, 1))
     if method == "template":
-        facts["head_template"] = str(settings.head_template or "built-in")
+        made = replace(made, head_template=str(settings.head_template or "built-in"))
     if method == "network":
         # here, for it loads torch, which the scheduling of the nodes must not
         from gliofill.extraction.model import EMBEDDED, model_id
 
-        facts["model"] = model_id(settings.brain_model or EMBEDDED)
+        made = replace(made, model=model_id(settings.brain_model or EMBEDDED))
     if method in PROGRAMS:
-        facts |= _program_facts(settings)
+        made = _with_program(made, settings)
     if votes(plan, settings):
-        facts["border_mm"] = settings.brain_border_mm
-        facts["voters"] = [str(contrast) for contrast in found.voters]
-        facts["agreement"] = {str(contrast): score for contrast, score in found.agreement.items()}
-    return facts
+        made = replace(made, border_mm=settings.brain_border_mm, voters=found.voters, agreement=found.agreement)
+    return made
 
 
-def _program_facts(settings: PreprocessSettings) -> dict[str, Any]:
+def _with_program(made: BrainMask, settings: PreprocessSettings) -> BrainMask:
     from gliofill.preprocess.external_programs import find_program
 
     weights = settings.weights
     file = weights / "fold_all" / "checkpoint_final.pth" if weights.is_dir() else weights
-    return {"program": Path(find_program(settings)).name, "weights": weights.name, "weights_sha256": sha256(file)}
+    program = Path(find_program(settings)).name
+    return replace(made, program=program, weights=weights.name, weights_sha256=sha256(file))
 
 
 def _is_placed(contrast: Contrast, plan: SessionPlan, scratch: Scratch) -> bool:
     scores = scratch.registration_scores(contrast)
-    return contrast is plan.reference or (scores.is_file() and not read_json(scores)["problem"])
+    return contrast is plan.reference or (scores.is_file() and not Registration.read(scores).problem)

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,14 @@ from gliofill.config.settings import PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.external_masks import source_uri
-from gliofill.derivatives.records import write_record
+from gliofill.derivatives.session_record import (
+    BrainMask,
+    Checksums,
+    Lesion,
+    PreprocessedContrast,
+    Registration,
+    SessionRecord,
+)
 from gliofill.errors import GliofillError, MachineError
 from gliofill.files.atomic import sha256, write_json
 from gliofill.files.itk_transform import write_transform
@@ -42,8 +49,8 @@ def preprocess_session(
     work_dir: Path,
     threads: int,
     first: str = "",
-) -> dict[str, Any]:
-    """Register, strip and resample the usable contrasts of one session, and write its manifest.
+) -> SessionRecord:
+    """Register, skull-strip and resample the usable contrasts of one session, and write its record.
 
     A contrast whose steps fail is recorded as failed; the others are published all the same.
 
@@ -64,8 +71,8 @@ def preprocess_session(
 
     Returns
     -------
-    dict
-        The manifest, also written as `paths.session_qc`.
+    SessionRecord
+        Also written as `paths.session_qc`.
 
     Raises
     ------
@@ -81,13 +88,13 @@ def preprocess_session(
             plan = align_to_first(plan, earlier) if earlier else plan
             failures = _run(plan, settings, scratch, threads=threads)
         except GliofillError as error:
-            manifest = _failed_manifest(rows, str(error))
+            record = _failed_record(rows, str(error))
         else:
-            manifest = _publish(_Publisher(plan, settings, bids_dir, output_dir, scratch, failures), scratch)
-    manifest["Settings"] = json.loads(settings.to_json())
-    _remove_stale(output_dir, folder, manifest)
-    write_record(output_dir / paths.session_qc(folder), manifest)
-    return manifest
+            record = _publish(_Publisher(plan, settings, bids_dir, output_dir, scratch, failures), scratch)
+    record = replace(record, settings=json.loads(settings.to_json()))
+    _remove_stale(output_dir, record)
+    record.write(output_dir)
+    return record
 
 
 def _run(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, threads: int) -> list[NodeFailure]:
@@ -113,7 +120,7 @@ def _run(plan: SessionPlan, settings: PreprocessSettings, scratch: Path, *, thre
     return failures
 
 
-def _publish(publisher: "_Publisher", scratch: Path) -> dict[str, Any]:
+def _publish(publisher: "_Publisher", scratch: Path) -> SessionRecord:
     """Publish the results of the steps.
 
     Raises
@@ -140,18 +147,16 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _failed_manifest(rows: list[Row], reason: str) -> dict[str, Any]:
-    contrasts = {row.contrast: {"status": "failed", "reason": reason} for row in rows if row.action == "use"}
-    return {"Session": rows[0].folder, "GliofillVersion": __version__, "Contrasts": contrasts}
+def _failed_record(rows: list[Row], reason: str) -> SessionRecord:
+    failed = PreprocessedContrast(status="failed", reason=reason)
+    contrasts = {Contrast(row.contrast): failed for row in rows if row.action == "use"}
+    return SessionRecord(session=rows[0].folder, version=__version__, contrasts=contrasts)
 
 
-def _remove_stale(output_dir: Path, folder: str, manifest: dict[str, Any]) -> None:
+def _remove_stale(output_dir: Path, record: SessionRecord) -> None:
     """Remove derivatives of an earlier run that this run did not make again."""
-    current = {output_dir / file for entry in manifest["Contrasts"].values() for file in entry.get("files", {})}
-    current |= {
-        output_dir / file for part in ("BrainMask", "Lesion") for file in manifest.get(part, {}).get("files", {})
-    }
-    for path in (output_dir / folder / "anat").glob("*"):
+    current = {output_dir / file for part in record.parts for file in part.files}
+    for path in (output_dir / record.session / "anat").glob("*"):
         is_ours = any(mark in path.name for mark in ("desc-preproc_", "desc-brain_mask", "seg-lesion_dseg", "_xfm.txt"))
         if is_ours and path not in current and path.with_suffix("").with_suffix(".nii.gz") not in current:
             path.unlink()
@@ -174,61 +179,62 @@ class _Publisher:
         self.failures = {failure.node: failure.message for failure in failures}
         self.spaces = output_spaces(plan, settings, self.scratch, self._source(plan.images[plan.reference]))
 
-    def publish(self) -> dict[str, Any]:
-        """Write what the workflow made, and return the manifest."""
-        manifest: dict[str, Any] = {
-            "Session": self.plan.folder,
-            "GliofillVersion": __version__,
-            "Reference": str(self.plan.reference),
-            "BiasCorrection": self.settings.bias_correction,
-        }
+    def publish(self) -> SessionRecord:
+        """Write what the workflow made, and return the record."""
+        record = SessionRecord(
+            session=self.plan.folder,
+            version=__version__,
+            reference=self.plan.reference,
+            bias_correction=self.settings.bias_correction,
+            contrasts={contrast: self._failed(contrast) for contrast in self.plan.images},
+        )
         if not self.scratch.on_template(MASK).is_file():
-            manifest["Contrasts"] = {str(contrast): self._failed(contrast) for contrast in self.plan.images}
-            return manifest
-        manifest["Spaces"] = [space.label for space in self.spaces]
+            return record
         found = read_masks(self.plan, self.settings, self.scratch, self.spaces)
         masks = found.by_space
-        manifest["BrainMask"] = self._publish_mask(found)
         target = self.plan.target.uri if self.plan.target else paths.SPACE
-        alignment = _read_scores(self.scratch.alignment_scores)
-        manifest["TemplateAlignment"] = {"target": target, **alignment}
-        manifest["Contrasts"] = {
-            str(contrast): self._publish_contrast(contrast, masks) for contrast in self.plan.images
-        }
-        if self.plan.lesion is not None:
-            manifest["Lesion"] = self._publish_lesion()
-        manifest["Problems"] = list(self.plan.problems)
-        return self._judged(manifest, masks[paths.SPACE])
+        alignment = Registration.read(self.scratch.alignment_scores)
+        record = replace(
+            record,
+            spaces=tuple(space.label for space in self.spaces),
+            brain_mask=self._publish_mask(found),
+            template_alignment=replace(alignment, target=target),
+            contrasts={contrast: self._publish_contrast(contrast, masks) for contrast in self.plan.images},
+            lesion=self._publish_lesion(),
+            problems=self.plan.problems,
+        )
+        return self._judged(record, masks[paths.SPACE])
 
-    def _judged(self, manifest: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
+    def _judged(self, record: SessionRecord, mask: NDArray[np.bool_]) -> SessionRecord:
         from gliofill.preprocess.verdicts import judge_session  # nilearn takes seconds to load
 
         files = {contrast: self.scratch.on_template(contrast) for contrast in self.plan.images}
         images = {contrast: read_image(file)[0] for contrast, file in files.items() if file.is_file()}
-        return judge_session(manifest, images, mask)
+        return judge_session(record, images, mask)
 
-    def _failed(self, contrast: Contrast) -> dict[str, Any]:
+    def _failed(self, contrast: Contrast) -> PreprocessedContrast:
         """Find the failed step that this contrast waited for."""
         steps = self.scratch.steps.needed_for(contrast)
         reason = next((f"{step}: {self.failures[step]}" for step in steps if step in self.failures), "not reached")
-        return {"status": "failed", "reason": reason, "source": self._source(self.plan.images[contrast])}
+        return PreprocessedContrast(status="failed", reason=reason, source=self._source(self.plan.images[contrast]))
 
-    def _publish_mask(self, found: SessionMasks) -> dict[str, Any]:
+    def _publish_mask(self, found: SessionMasks) -> BrainMask:
         provided = self.plan.brain_mask
         looked_at = [self.plan.images[contrast] for contrast in found.voters or (self.plan.reference,)]
         sources = [self._source(path) for path in ([provided.path] if provided else looked_at)]
-        facts = describe(found, self.plan, self.settings)
+        made = describe(found, self.plan, self.settings)
         names = []
         for space in self.spaces:
             names.append(paths.brain_mask(self.plan.folder, space=space.label))
             _, affine = read_image(space.find(MASK))
             mask = found.by_space[space.label]
             write_image(self.output_dir / names[-1], mask, affine, dtype="uint8", description="brain mask")
-            description = f"Brain mask of the session (method: {facts['method']})"
-            self._write_sidecar(names[-1], space, {"Description": description, "Type": "Brain", "Sources": sources})
-        return {**facts, "sources": sources, **self._checksums(*names)}
+            description = f"Brain mask of the session (method: {made.method})"
+            self._write_sidecar(names[-1], space, sources, Description=description, Type="Brain")
+        files, sidecars = self._checksums(*names)
+        return replace(made, sources=tuple(sources), files=files, sidecars=sidecars)
 
-    def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
+    def _publish_contrast(self, contrast: Contrast, masks: Mapping[str, NDArray[np.bool_]]) -> PreprocessedContrast:
         if not all(space.find(contrast).is_file() for space in self.spaces):
             return self._failed(contrast)
         source = self._source(self.plan.images[contrast])
@@ -238,14 +244,17 @@ class _Publisher:
             data, affine = read_image(space.find(contrast))
             inside = np.where(masks[space.label], np.maximum(data, 0), 0)
             write_image(self.output_dir / names[-1], inside, affine, description="acquired, preprocessed")
-            facts = {"Description": self._description(contrast, space), "Synthetic": False, "SkullStripped": True}
-            self._write_sidecar(names[-1], space, {**facts, "Sources": [source]})
+            description = self._description(contrast, space)
+            self._write_sidecar(
+                names[-1], space, [source], Description=description, Synthetic=False, SkullStripped=True
+            )
         names += self._publish_transforms(contrast, self.scratch.transform(contrast))
         scores = self.scratch.registration_scores(contrast)
-        entry: dict[str, Any] = {"status": "ok", "reason": "", "source": source}
-        if scores.is_file():
-            entry["registration"] = _read_scores(scores)
-        return {**entry, **self._checksums(*names)}
+        registration = Registration.read(scores) if scores.is_file() else None
+        files, sidecars = self._checksums(*names)
+        return PreprocessedContrast(
+            status="ok", reason="", source=source, registration=registration, files=files, sidecars=sidecars
+        )
 
     def _description(self, contrast: Contrast, space: OutputSpace) -> str:
         steps = ["bias-corrected (N4)"] if self.settings.bias_correction else []
@@ -263,43 +272,33 @@ class _Publisher:
         write_transform(self.output_dir / names[1], np.linalg.inv(matrix))
         return names
 
-    def _publish_lesion(self) -> dict[str, Any]:
-        assert self.plan.lesion is not None
+    def _publish_lesion(self) -> Lesion | None:
+        if self.plan.lesion is None:
+            return None
         source = self._source(self.plan.lesion.path)
         if not all(space.find(LESION).is_file() for space in self.spaces):
             steps = (self.scratch.steps.to_template(LESION), self.scratch.steps.to_native(LESION))
             reason = next((self.failures[step] for step in steps if step in self.failures), "not reached")
-            return {"status": "failed", "reason": reason, "source": source}
+            return Lesion(status="failed", reason=reason, source=source)
         names = []
         for space in self.spaces:
             names.append(paths.lesion(self.plan.folder, space=space.label))
             data, affine = read_image(space.find(LESION))
             write_image(self.output_dir / names[-1], np.rint(data), affine, dtype="uint8", description="lesion labels")
             description = "Lesion labels, carried over by nearest neighbour"
-            self._write_sidecar(names[-1], space, {"Description": description, "Sources": [source]})
-        return {
-            "status": "ok",
-            "source": source,
-            "grid": str(self.plan.lesion.contrast),
-            **self._checksums(*names),
-        }
+            self._write_sidecar(names[-1], space, [source], Description=description)
+        files, sidecars = self._checksums(*names)
+        return Lesion(status="ok", source=source, grid=self.plan.lesion.contrast, files=files, sidecars=sidecars)
 
     def _source(self, path: Path) -> str:
         return source_uri(path, self.bids_dir, self.settings.derivatives)
 
-    def _write_sidecar(self, image: str, space: OutputSpace, content: dict[str, Any]) -> None:
-        content = {"SpatialReference": space.reference, **content, "Sources": [*content["Sources"], *space.sources]}
+    def _write_sidecar(self, image: str, space: OutputSpace, sources: list[str], **fields: object) -> None:
+        content = {"SpatialReference": space.reference, **fields, "Sources": [*sources, *space.sources]}
         write_json(self.output_dir / paths.sidecar(image), content)
 
-    def _checksums(self, *names: str) -> dict[str, dict[str, str]]:
+    def _checksums(self, *names: str) -> tuple[Checksums, Checksums]:
         """Return the checksums of images and transforms, and those of the images' sidecars."""
         sidecars = [paths.sidecar(name) for name in names if name.endswith(".nii.gz")]
-        return {
-            "files": {name: sha256(self.output_dir / name) for name in names},
-            "sidecars": {name: sha256(self.output_dir / name) for name in sidecars},
-        }
-
-
-def _read_scores(path: Path) -> dict[str, Any]:
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return scores
+        files, others = ({name: sha256(self.output_dir / name) for name in each} for each in (names, sidecars))
+        return files, others

@@ -1,13 +1,13 @@
 """Verdicts on a preprocessed session: is it aligned, is its mask a brain, is each contrast what its name says."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.contrasts import Contrast
-from gliofill.derivatives.paths import SPACE
+from gliofill.derivatives.session_record import PreprocessedContrast, Registration, SessionRecord
 from gliofill.quality.preprocessed.brain_mask import judge_mask, score_mask
 from gliofill.quality.preprocessed.fit import Fit, Volume, fits_there
 from gliofill.quality.preprocessed.identity import Identity, identify
@@ -30,98 +30,100 @@ WORDS = {
 
 
 def judge_session(
-    manifest: Mapping[str, Any], images: Mapping[Contrast, NDArray[np.float32]], mask: NDArray[np.bool_]
-) -> dict[str, Any]:
-    """Return a session's manifest with verdicts: each contrast becomes unusable, flagged, or stays ok or failed.
+    record: SessionRecord, images: Mapping[Contrast, NDArray[np.float32]], mask: NDArray[np.bool_]
+) -> SessionRecord:
+    """Return a session's record with verdicts: each contrast becomes unusable, flagged, or stays ok or failed.
 
     Parameters
     ----------
-    manifest
-        With ``Reference``, ``BrainMask``, ``TemplateAlignment`` and ``Contrasts``.
+    record
+        Of a session that has a brain mask and was aligned.
     images
         The contrasts on the template's grid, with what is outside the mask; those that failed are absent.
     mask
         Brain mask, same grid.
     """
     white, grey, template = white_matter_map(), grey_matter_map(), template_brain()
-    alignment = _judge_alignment(manifest["TemplateAlignment"])
-    reference = images.get(Contrast(manifest["Reference"]))
+    assert record.brain_mask and record.template_alignment and record.reference
+    alignment = _judge_alignment(record)
+    reference = images.get(record.reference)
     scores = None if reference is None else score_mask(mask, template, reference)
     shared = [alignment, *([] if scores is None else [judge_mask(scores)])]
     own = {
-        name: judge_registration(entry["registration"], "it", LEAST) if "registration" in entry else (None, "")
-        for name, entry in manifest["Contrasts"].items()
+        contrast: judge_registration(entry.registration, "it") if entry.registration else (None, "")
+        for contrast, entry in record.contrasts.items()
     }
     identities: dict[Contrast, Identity] = {}
-    confirmed: dict[str, str] = {}
+    confirmed: dict[Contrast, Contrast] = {}
     if not any(verdict for verdict, _ in shared):
-        confirmed = _confirm(manifest, own, images, mask)
+        confirmed = _confirm(record, own, images, mask)
         own |= dict.fromkeys(confirmed, (None, ""))
-        placed = {contrast: image for contrast, image in images.items() if own[str(contrast)][0] is None}
+        placed = {contrast: image for contrast, image in images.items() if own[contrast][0] is None}
         identities = identify(
             {contrast: np.where(mask, np.maximum(image, 0), 0) for contrast, image in placed.items()},
             mask,
             TissueMaps.from_probabilities(white, grey, template),
         )
-    agreement = manifest["BrainMask"].get("agreement", {})
-    strips = {name: (None, judge_agreement(agreement.get(name))) for name in manifest["Contrasts"]}
+    agreement = record.brain_mask.agreement
     contrasts = {
-        name: _judged(
-            entry | ({"confirmed_by": confirmed[name]} if name in confirmed else {}),
-            [*shared, own[name], strips[name]],
-            identities.get(Contrast(name)),
+        contrast: _judged(
+            replace(entry, confirmed_by=confirmed.get(contrast)),
+            [*shared, own[contrast], (None, judge_agreement(agreement.get(contrast)))],
+            identities.get(contrast),
         )
-        for name, entry in manifest["Contrasts"].items()
+        for contrast, entry in record.contrasts.items()
     }
-    brain = {**manifest["BrainMask"], **({} if scores is None else {"scores": scores.as_mapping()})}
-    return {**manifest, "BrainMask": brain, "Contrasts": contrasts}
+    brain = record.brain_mask if scores is None else replace(record.brain_mask, scores=scores.as_mapping())
+    return replace(record, brain_mask=brain, contrasts=contrasts)
 
 
 Judgement = tuple[Verdict | None, str]
 
 
-def _judge_alignment(alignment: Mapping[str, Any]) -> Judgement:
+def _judge_alignment(record: SessionRecord) -> Judgement:
     """Judge how a session lies on the template, or on the first one of its patient."""
-    if alignment["target"] == SPACE:
-        return judge_registration(alignment, "the session on the template", LEAST_TEMPLATE)
-    return judge_registration(alignment, f"the session on {alignment['target'].removeprefix('bids::')}", LEAST)
+    assert record.template_alignment is not None
+    if record.is_aligned_to_first:
+        target = record.template_alignment.target.removeprefix("bids::")
+        return judge_registration(record.template_alignment, f"the session on {target}")
+    return judge_registration(record.template_alignment, "the session on the template", LEAST_TEMPLATE)
 
 
 def _confirm(
-    manifest: Mapping[str, Any],
-    own: Mapping[str, Judgement],
+    record: SessionRecord,
+    own: Mapping[Contrast, Judgement],
     images: Mapping[Contrast, NDArray[np.float32]],
     mask: NDArray[np.bool_],
-) -> dict[str, str]:
+) -> dict[Contrast, Contrast]:
     """Find doubted registrations that another contrast confirms: some pairs of contrasts share little information."""
-    trusted = [c for c in images if own[str(c)] == (None, "") and str(c) != manifest["Reference"]]
+    trusted = [contrast for contrast in images if own[contrast] == (None, "") and contrast is not record.reference]
     confirmed = {}
     for contrast, image in images.items():
-        entry = manifest["Contrasts"][str(contrast)]
-        if own[str(contrast)] == (None, "") or not _is_about_the_fit(entry["registration"]):
+        registration = record.contrasts[contrast].registration
+        if registration is None or own[contrast] == (None, "") or not _is_about_the_fit(registration):
             continue
         moving = Volume(image, np.eye(4))
         fits = (partner for partner in trusted if fits_there(Fit(Volume(images[partner], np.eye(4)), mask, moving)))
         if (partner := next(fits, None)) is not None:
-            confirmed[str(contrast)] = str(partner)
+            confirmed[contrast] = partner
     return confirmed
 
 
-def _is_about_the_fit(registration: Mapping[str, Any]) -> bool:
+def _is_about_the_fit(registration: Registration) -> bool:
     """Whether nothing but the fit of the images speaks against a registration."""
-    scores = registration["attempts"][registration["best"]]["after"]
+    scores = registration.best_attempt.after
     return all(scores[name] >= LEAST[name] for name in ("brain_in_field", "head_overlap"))
 
 
 def judge_registration(
-    registration: Mapping[str, Any], what: str, least: Mapping[str, float] = LEAST
+    registration: Registration, what: str, least: Mapping[str, float] = LEAST
 ) -> tuple[Verdict | None, str]:
     """Judge the best attempt of a registration.
 
     Parameters
     ----------
     registration
-        As in the manifest: ``problem``, ``attempts`` and the position of the ``best``.
+        As recorded.
     what
         What was aligned, for the sentence.
     least
@@ -134,16 +136,15 @@ def judge_registration(
     warning
         What is odd about it otherwise; empty if nothing is.
     """
-    attempts = registration["attempts"]
-    scores = attempts[registration["best"]]["after"]
+    scores = registration.best_attempt.after
     for name, limit in least.items():
         if scores.get(name, np.inf) < limit:
             numbers = f"{name.replace('_', ' ')} {scores[name]:.2f}, at least {limit:g} is needed"
-            starts = "1 start" if len(attempts) == 1 else f"{len(attempts)} starts"
+            count = len(registration.attempts)
+            starts = "1 start" if count == 1 else f"{count} starts"
             sentence = f"could not be registered from {starts}: {what} {WORDS[name]} ({numbers})"
             return Verdict("registration-failed", sentence, scores[name], limit), ""
-    problem = registration["problem"]
-    return None, f"registration: {problem}" if problem else ""
+    return None, f"registration: {registration.problem}" if registration.problem else ""
 
 
 def judge_agreement(dice: float | None) -> str:
@@ -163,17 +164,18 @@ def judge_agreement(dice: float | None) -> str:
 
 
 def _judged(
-    entry: Mapping[str, Any], judgements: list[tuple[Verdict | None, str]], identity: Identity | None
-) -> dict[str, Any]:
-    if entry["status"] == "failed":
-        return dict(entry)
+    entry: PreprocessedContrast, judgements: list[Judgement], identity: Identity | None
+) -> PreprocessedContrast:
+    if entry.status == "failed":
+        return entry
     if identity is not None:
         judgements = [*judgements, (identity.verdict, identity.warning)]
-    verdicts = [verdict for verdict, _ in judgements if verdict]
+    verdicts = tuple(verdict for verdict, _ in judgements if verdict)
     warnings = [warning for _, warning in judgements if warning]
-    result = {**entry, "verdicts": [verdict.as_mapping() for verdict in verdicts]}
+    entry = replace(entry, verdicts=verdicts)
     if identity is not None:
-        result["identity"] = {"look": str(identity.look)} | {k: round(v, 3) for k, v in identity.measures.items()}
+        numbers = {name: round(value, 3) for name, value in identity.measures.items()}
+        entry = replace(entry, identity={"look": str(identity.look), **numbers})
     if verdicts:
-        return result | {"status": "unusable", "reason": "; ".join(verdict.sentence for verdict in verdicts)}
-    return result | ({"status": "flagged", "reason": "; ".join(warnings)} if warnings else {})
+        return replace(entry, status="unusable", reason="; ".join(verdict.sentence for verdict in verdicts))
+    return replace(entry, status="flagged", reason="; ".join(warnings)) if warnings else entry

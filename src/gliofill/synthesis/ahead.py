@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
 
 from gliofill import __version__
 from gliofill.cohort.coverage import Row, read_coverage, read_session
-from gliofill.cohort.review import read_manifest, review_session
+from gliofill.cohort.reviewed_session import ReviewedSession
 from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast, task_filling
 from gliofill.derivatives import paths
+from gliofill.derivatives.imputation_record import ImputationRecord
+from gliofill.derivatives.session_record import read_session_record
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import read_json, sha256, write_text
+from gliofill.files.atomic import sha256, write_text
 from gliofill.learning.models.chosen import model_checksum
 
 #: jobs start in about the order of the coverage table, so those that wait stand soon after a job's own session
@@ -90,19 +91,19 @@ class Gap:
         """
         task = task_filling(self.target)
         assert task is not None
-        # the manifest holds the checksums of the preprocessed images
-        manifest = sha256(self.output_dir / paths.session_qc(self.folder))
+        # the record of the session holds the checksums of the preprocessed images
+        record = sha256(self.output_dir / paths.session_qc(self.folder))
         parts = (
             __version__,
             settings.to_json(),
             model_checksum(task, settings),
-            manifest,
+            record,
             [asdict(row) for row in rows],
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def take(gap: Gap, settings: ImputeSettings) -> dict[str, Any] | None:
+def take(gap: Gap, settings: ImputeSettings) -> ImputationRecord | None:
     """Move what another job made ahead to its place, and return its record; None if there is nothing that fits.
 
     Waits for a job that is about to finish it.
@@ -122,7 +123,7 @@ def take(gap: Gap, settings: ImputeSettings) -> dict[str, Any] | None:
             (done / name).replace(gap.output_dir / name)
     # the record, which vouches for the image, comes last
     (done / paths.imputed_qc(gap.folder, gap.target)).replace(gap.record)
-    return read_json(gap.record)
+    return ImputationRecord.read(gap.record)
 
 
 def fill_ahead(own: Gap, settings: ImputeSettings, *, most: int) -> Iterator[Gap]:
@@ -152,11 +153,11 @@ def _waiting(own: Gap, settings: ImputeSettings) -> Iterator[tuple[Gap, str]]:
     first = next(index for index, (folder, _) in enumerate(sessions) if folder == own.folder)
     for folder, rows in (sessions[first:] + sessions[:first])[:LOOK_AT]:
         try:
-            manifest = read_manifest(own.output_dir, folder)
-            outcomes = review_session(rows, manifest) if manifest else []
-            gaps = [Gap(own.output_dir, folder, Contrast(o.contrast)) for o in outcomes if o.action == "impute"]
+            record = read_session_record(own.output_dir, folder)
+            planned = ReviewedSession.of(rows, record).to_impute if record else []
+            gaps = [Gap(own.output_dir, folder, contrast) for contrast in planned]
             found = [(gap, gap.inputs(rows, settings)) for gap in gaps if gap != own and gap.is_open]
-        except (GliofillError, OSError, KeyError):  # a damaged or vanishing manifest is the affair of its own session
+        except (GliofillError, OSError):  # its own job reports a damaged or vanished record
             continue
         yield from found
 

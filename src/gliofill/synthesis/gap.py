@@ -1,19 +1,19 @@
 """Fill one gap of one session: preprocessed files in, a synthetic image out that says so in name, sidecar, header."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from gliofill import __version__
-from gliofill.cohort.coverage import read_session
-from gliofill.cohort.review import Outcome, read_manifest, review_session
+from gliofill.cohort.review import Outcome
+from gliofill.cohort.reviewed_session import ReviewedSession, read_reviewed
 from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import TASKS, Contrast, task_filling
 from gliofill.derivatives import paths
 from gliofill.derivatives.acquired import acquired_spacing_mm
-from gliofill.derivatives.records import write_record
+from gliofill.derivatives.imputation_record import ImputationRecord
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json, sha256, write_json
 from gliofill.files.nifti import write_image
@@ -31,7 +31,7 @@ def fill(
     *,
     if_planned: bool = False,
     into: Path | None = None,
-) -> dict[str, Any]:
+) -> ImputationRecord:
     """Synthesise a contrast of a preprocessed session and write image, sidecar and record.
 
     If the source contrast failed in preprocessing, or was found unusable there, nothing is synthesised and the record
@@ -55,13 +55,14 @@ def fill(
 
     Returns
     -------
-    dict
-        The record, also written as `paths.imputed_qc`.
+    ImputationRecord
+        Also written as `paths.imputed_qc`.
 
     Raises
     ------
     GliofillError
-        If no task fills that contrast, the model cannot be used, or neither coverage nor review plan it.
+        If no task fills that contrast, the model cannot be used, the coverage table lacks the session, or neither
+        coverage nor review plan it.
     """
     task = task_filling(target)
     if task is None:
@@ -69,40 +70,31 @@ def fill(
             f"{target} cannot be synthesised honestly; only {', '.join(task.target for task in TASKS)} can"
         )
     into = into or output_dir
-    plan, is_planned = _plan(output_dir, folder, target)
-    outcome, source = plan[str(target)], plan[str(task.source)]
+    session = read_reviewed(output_dir, folder)
+    outcome, source = session.outcomes[target], session.outcomes[task.source]
+    is_planned = "impute" in (session.rows[target].action, outcome.action)
     if not (is_planned or if_planned):
         raise GliofillError(
             f"{folder} {target}: neither {output_dir / paths.COVERAGE} nor the review plan to synthesise it "
             f"({outcome.status}; {outcome.reason})"
         )
-    record: dict[str, Any] = {"Session": folder, "Contrast": str(target), "GliofillVersion": __version__}
-    record["Settings"] = json.loads(settings.to_json())
     if outcome.action == "impute":
         model = load_model(model_folder(task, settings), task)
-        record |= {"Model": model.model_id, **_synthesise(output_dir, folder, model, plan, settings, into)}
+        record = _synthesise(output_dir, session, model, settings, into)
     else:
         _remove_earlier(into, folder, target)
-        record |= _gap(source) if is_planned else {"status": "gap", "reason": f"not asked for: {outcome.reason}"}
-    write_record(into / paths.imputed_qc(folder, target), record)
+        status, reason = _why_not(source) if is_planned else ("gap", f"not asked for: {outcome.reason}")
+        record = ImputationRecord(session=folder, contrast=target, version=__version__, status=status, reason=reason)
+    record = replace(record, settings=json.loads(settings.to_json()))
+    record.write(into)
     return record
 
 
-def _plan(output_dir: Path, folder: str, target: Contrast) -> tuple[dict[str, Outcome], bool]:
-    """Return the outcome of every contrast of a session, and whether coverage or review wanted the target."""
-    path = output_dir / paths.COVERAGE
-    rows = {row.contrast: row for row in read_session(path, folder)}
-    if not rows:
-        raise GliofillError(f"{path}: has no session {folder}")
-    outcomes = {o.contrast: o for o in review_session(rows.values(), read_manifest(output_dir, folder))}
-    return outcomes, "impute" in (rows[target].action, outcomes[target].action)
-
-
-def _gap(source: Outcome) -> dict[str, str]:
-    """Return the record of an imputation that coverage planned and whose source turned out to be of no use."""
+def _why_not(source: Outcome) -> tuple[str, str]:
+    """Return status and reason of an imputation that coverage planned and whose source turned out to be of no use."""
     if source.status == "failed":
-        return {"status": "failed", "reason": f"its source {source.contrast} failed in preprocessing: {source.reason}"}
-    return {"status": "gap", "reason": f"its source {source.contrast} is {source.status}: {source.reason}"}
+        return "failed", f"its source {source.contrast} failed in preprocessing: {source.reason}"
+    return "gap", f"its source {source.contrast} is {source.status}: {source.reason}"
 
 
 def _why(outcome: Outcome) -> str:
@@ -113,10 +105,10 @@ def _why(outcome: Outcome) -> str:
 
 
 def _synthesise(
-    output_dir: Path, folder: str, model: Model, plan: Mapping[str, Outcome], settings: ImputeSettings, into: Path
-) -> dict[str, Any]:
-    source, target = model.task.source, model.task.target
-    why, state = _why(plan[str(target)]), plan[str(source)]
+    output_dir: Path, session: ReviewedSession, model: Model, settings: ImputeSettings, into: Path
+) -> ImputationRecord:
+    folder, source, target = session.folder, model.task.source, model.task.target
+    why, state = _why(session.outcomes[target]), session.outcomes[source]
     source_name, name = paths.preprocessed(folder, source), paths.imputed(folder, target)
     image = Source.read(output_dir / source_name, output_dir / paths.brain_mask(folder))
     device = select_device(settings.device)
@@ -130,7 +122,7 @@ def _synthesise(
     domain = judge_source(model, image, acquired_spacing_mm(output_dir, source_name))
     _remove_earlier(into, folder, target)
     write_image(into / name, synthesis.image, image.affine, description=f"synthetic {target} from {source} by gliofill")
-    write_json(into / paths.sidecar(name), _sidecar(model, source_name, why, state, domain["problems"]))
+    write_json(into / paths.sidecar(name), _sidecar(model, source_name, why, state, domain.problems))
     files = [name]
     calibration = model.calibration
     if calibration is not None and synthesis.uncertainty is not None:
@@ -139,33 +131,39 @@ def _synthesise(
             into / files[1], synthesis.uncertainty, image.affine, description=f"uncertainty of synthetic {target}"
         )
         write_json(into / paths.sidecar(files[1]), _uncertainty_sidecar(model, calibration, name))
-    files += _carry_to_native(output_dir, folder, files, target, into)
-    return {
-        "status": "ok",
-        "reason": why,
-        "source": str(source),
-        "source_state": state.status,
-        "demonstration": model.is_demonstration,
-        "TrainingDataAttribution": list(model.attribution),
-        "Domain": domain,
-        "files": {file: sha256(into / file) for file in files},
-        "sidecars": {file: sha256(into / file) for file in map(paths.sidecar, files)},
-    }
+    files += _carry_to_native(output_dir, session, files, target, into)
+    return ImputationRecord(
+        session=folder,
+        contrast=target,
+        version=__version__,
+        model=model.model_id,
+        status="ok",
+        reason=why,
+        source=source,
+        source_state=state.status,
+        demonstration=model.is_demonstration,
+        attribution=model.attribution,
+        domain=domain,
+        files={file: sha256(into / file) for file in files},
+        sidecars={file: sha256(into / file) for file in map(paths.sidecar, files)},
+    )
 
 
-def _carry_to_native(output_dir: Path, folder: str, files: Sequence[str], target: Contrast, into: Path) -> list[str]:
+def _carry_to_native(
+    output_dir: Path, session: ReviewedSession, files: Sequence[str], target: Contrast, into: Path
+) -> list[str]:
     """Write what was synthesised in the session's own space too, if its preprocessing did; return the names."""
-    manifest = read_manifest(output_dir, folder)
-    if paths.NATIVE not in manifest.get("Spaces", ()):
+    record = session.record
+    if record is None or record.reference is None or paths.NATIVE not in record.spaces:
         return []
     from gliofill.preprocess.native import carry_to_native
 
-    reference = Contrast(manifest["Reference"])
+    reference = record.reference
     names = [name.replace(f"space-{paths.SPACE}", f"space-{paths.NATIVE}") for name in files]
     for image, name in zip(files, names, strict=True):
         carry_to_native(
             output_dir,
-            folder,
+            session.folder,
             into / image,
             into / name,
             reference=reference,
@@ -174,7 +172,7 @@ def _carry_to_native(output_dir: Path, folder: str, files: Sequence[str], target
         sidecar = read_json(into / paths.sidecar(image))
         sidecar["Description"] += f"; resampled to the grid of the session's {reference}"
         sidecar |= {
-            "SpatialReference": manifest["Contrasts"][str(reference)]["source"],
+            "SpatialReference": record.contrasts[reference].source,
             "Sources": [f"bids::{image}"],
         }
         write_json(into / paths.sidecar(name), sidecar)

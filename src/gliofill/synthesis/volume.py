@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gliofill.derivatives.imputation_record import DomainScore, SourceDomain
 from gliofill.errors import GliofillError
 from gliofill.files.nifti import is_same_grid, read_image
 from gliofill.learning.models.appearance import Appearance
@@ -69,7 +69,7 @@ class Source:
         return cls(data, brain > 0.5, affine)
 
 
-def judge_source(model: Model, source: Source, acquired_mm: float | None = None) -> dict[str, Any]:
+def judge_source(model: Model, source: Source, acquired_mm: float | None = None) -> SourceDomain:
     """Tell whether a source image is like those that the model was trained on.
 
     Parameters
@@ -80,32 +80,20 @@ def judge_source(model: Model, source: Source, acquired_mm: float | None = None)
         The image.
     acquired_mm
         Longest voxel edge of the acquired image; None if it is not known.
-
-    Returns
-    -------
-    dict
-        Plain values for a record: ``known`` (whether the model tells), ``problems`` (sentences) and ``scores`` (by
-        measure ``value``, and ``low`` and ``high`` between which it is like the training images).
     """
     if model.domain is None:
-        return {"known": False, "problems": [], "scores": {}}
+        return SourceDomain(known=False, problems=(), scores={})
     scores = model.domain.scores(Appearance.of(source.data, source.brain, source.affine, acquired_mm=acquired_mm))
-    return {
-        "known": True,
-        "problems": [
-            f"The source {model.task.source} lies outside the model's training data: its {score.sentence}"
-            for score in scores
-            if score.is_outside
-        ],
-        "scores": {
-            score.name: {
-                "value": float(f"{score.value:.5g}"),
-                "low": float(f"{score.low:.5g}"),
-                "high": float(f"{score.high:.5g}"),
-            }
-            for score in scores
-        },
+    problems = (
+        f"The source {model.task.source} lies outside the model's training data: its {score.sentence}"
+        for score in scores
+        if score.is_outside
+    )
+    rounded = {
+        score.name: DomainScore(*(float(f"{number:.5g}") for number in (score.value, score.low, score.high)))
+        for score in scores
     }
+    return SourceDomain(known=True, problems=tuple(problems), scores=rounded)
 
 
 def predict_volume(

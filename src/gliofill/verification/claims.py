@@ -1,18 +1,22 @@
 """What records and notes say that an output folder holds: files, their checksums, and what makes them again."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gliofill.derivatives import experiment_paths, paths
-from gliofill.derivatives.records import NOTES, read_record
+from gliofill.derivatives.imputation_record import ImputationRecord
+from gliofill.derivatives.records import NOTES, Note, read_record
+from gliofill.derivatives.session_record import SessionRecord
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json
+from gliofill.files.typed_json import JsonRecord
 from gliofill.verification.findings import Finding
 
 #: of the records that lie beside images
 RECORD_ENDING = "_qc.json"
+#: of those that tell of whole sessions
+SESSION_ENDING = Path(paths.session_qc("")).name
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,17 @@ class Claims:
     by_file
         Claims by file.
     records
-        Content of the records that are sound, by their name.
+        Names of the records and notes that are sound.
+    sessions
+        The records of sessions among them, by their name.
     findings
         Records that are not.
     """
 
-    by_file: dict[str, Claim]
-    records: dict[str, dict[str, Any]]
-    findings: list[Finding]
+    by_file: dict[str, Claim] = field(default_factory=dict)
+    records: set[str] = field(default_factory=set)
+    sessions: dict[str, SessionRecord] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
 
 def read_claims(output_dir: Path, files: list[str]) -> Claims:
@@ -63,22 +70,31 @@ def read_claims(output_dir: Path, files: list[str]) -> Claims:
     files
         What lies there, relative to it.
     """
-    claims = Claims({}, {}, [])
+    claims = Claims()
     names = [name for name in files if name.endswith(RECORD_ENDING)]
     names += [f"{NOTES}/{path.name}" for path in sorted((output_dir / NOTES).glob("*.json"))]
     for name in names:
         try:
-            content = read_record(output_dir / name)
-            listed = list(_files(content))
-        except (GliofillError, AttributeError, TypeError, ValueError) as error:
-            problem = str(error).partition(f"{output_dir / name}: ")[2] or "is not a record"
+            record = _kind(name).from_json(read_record(output_dir / name), output_dir / name)
+        except GliofillError as error:
+            problem = str(error).removeprefix(f"{output_dir / name}: ").removesuffix(f"; {JsonRecord.REMEDY}")
             claims.findings.append(Finding(name, problem, remove=(name, *_outputs(output_dir, name))))
             continue
-        claims.records[name] = content
+        listed = _files(record)
+        claims.records.add(name)
+        if isinstance(record, SessionRecord):
+            claims.sessions[name] = record
         remove = _made_together(name, listed)
         claims.by_file |= {file: Claim(file, checksum, remove) for file, checksum in listed}
     claims.findings += _model_findings(output_dir, claims)
     return claims
+
+
+def _kind(name: str) -> type[SessionRecord | ImputationRecord | Note]:
+    """Return what a record or note is, by its name."""
+    if name.startswith(NOTES):
+        return Note
+    return SessionRecord if name.endswith(SESSION_ENDING) else ImputationRecord
 
 
 def _made_together(name: str, listed: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -90,13 +106,12 @@ def _made_together(name: str, listed: list[tuple[str, str]]) -> tuple[str, ...]:
     return (*files, paths.INDEX) if Path(name).stem.startswith("sub-") else files
 
 
-def _files(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield file and checksum of all that a record vouches for."""
-    parts = [record, *record.get("Contrasts", {}).values()]
-    parts += [record.get(part, {}) for part in ("BrainMask", "Lesion")]
-    for part in parts:
-        for kind in ("files", "sidecars"):
-            yield from part.get(kind, {}).items()
+def _files(record: SessionRecord | ImputationRecord | Note) -> list[tuple[str, str]]:
+    """Return file and checksum of all that a record vouches for."""
+    if isinstance(record, Note):
+        return list(record.files.items())
+    parts = record.parts if isinstance(record, SessionRecord) else (record,)
+    return [pair for part in parts for checksums in (part.files, part.sidecars) for pair in checksums.items()]
 
 
 def _outputs(output_dir: Path, note: str) -> tuple[str, ...]:

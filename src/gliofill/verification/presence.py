@@ -5,8 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from gliofill.cohort.coverage import Row, read_coverage
-from gliofill.cohort.review import review_session
-from gliofill.contrasts import Contrast
+from gliofill.cohort.reviewed_session import ReviewedSession
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import note_name
 from gliofill.errors import GliofillError
@@ -66,9 +65,8 @@ def _planned_records(folder: str, rows: list[Row], claims: Claims) -> Iterator[s
     record = paths.session_qc(folder)
     if any(row.action == "use" for row in rows):
         yield record
-    for outcome in review_session(rows, claims.records.get(record, {})):
-        if outcome.action == "impute":
-            yield paths.imputed_qc(folder, Contrast(outcome.contrast))
+    for contrast in ReviewedSession.of(rows, claims.sessions.get(record)).to_impute:
+        yield paths.imputed_qc(folder, contrast)
 
 
 def find_strays(present: Iterable[str], claims: Claims, pending: Collection[str]) -> tuple[list[Finding], list[str]]:
@@ -84,7 +82,7 @@ def find_strays(present: Iterable[str], claims: Claims, pending: Collection[str]
         Folders whose records are missing or damaged: their next run decides about the files there.
     """
     findings, foreign = [], []
-    known = set(claims.by_file) | set(claims.records) | {finding.file for finding in claims.findings}
+    known = set(claims.by_file) | claims.records | {finding.file for finding in claims.findings}
     for file in present:
         name = Path(file).name
         if name.startswith(TEMPORARY):

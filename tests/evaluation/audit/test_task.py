@@ -16,6 +16,8 @@ from gliofill.config.recipe import Recipe
 from gliofill.config.settings import AuditSettings, ImputeSettings
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.imputation_record import SourceDomain
+from gliofill.derivatives.session_record import PreprocessedContrast, SessionRecord
 from gliofill.errors import GliofillError
 from gliofill.evaluation.audit import tables
 from gliofill.evaluation.audit.sample import draw_sample
@@ -67,8 +69,8 @@ def write_session(root: Path, folder: str, seed: int, *, missing: frozenset[Cont
 
 
 def set_state(root: Path, folder: str, states: dict[Contrast, str]) -> None:
-    contrasts = {str(contrast): {"status": state, "reason": "why"} for contrast, state in states.items()}
-    write_json(root / paths.session_qc(folder), {"Contrasts": contrasts})
+    contrasts = {contrast: PreprocessedContrast(status=state, reason="why") for contrast, state in states.items()}
+    SessionRecord(session=folder, version="0", contrasts=contrasts).write(root)
 
 
 def write_model(folder: Path, trained_on: tuple[str, ...], domain: Domain | None = None) -> Path:
@@ -349,14 +351,15 @@ def test_a_source_outside_the_domain_is_told_in_record_sidecar_and_status(cohort
 
     model = write_model(tmp_path / "known", ("01",), own_domain(cohort))
     record = fill(cohort, GAP, TASK.target, use(model))
-    assert record["Domain"]["known"] and record["Domain"]["problems"] == []
+    assert record.domain is not None and record.domain.known and not record.domain.problems
     image = cohort / paths.preprocessed(GAP, TASK.source)
     data, affine = read_image(image)
     write_image(image, data**12 / 1e24, affine)
     record = fill(cohort, GAP, TASK.target, use(model))
-    (problem,) = [text for text in record["Domain"]["problems"] if "distribution of intensities" in text]
-    score = record["Domain"]["scores"]["intensities"]
-    assert score["value"] > score["high"] and score["low"] == 0
+    (problem,) = [text for text in record.domain_problems if "distribution of intensities" in text]
+    assert record.domain is not None
+    score = record.domain.scores["intensities"]
+    assert score.value > score.high and score.low == 0
     sidecar = json.loads((cohort / paths.sidecar(paths.imputed(GAP, TASK.target))).read_text())
     assert problem in sidecar["Warnings"]
     (session,) = [session for session in summarise(cohort).sessions if session.folder == GAP]
@@ -365,7 +368,7 @@ def test_a_source_outside_the_domain_is_told_in_record_sidecar_and_status(cohort
 
 def test_a_model_without_domain_says_quietly_that_it_is_not_known(cohort: Path, model: Path) -> None:
     record = fill(cohort, GAP, TASK.target, use(model))
-    assert record["Domain"] == {"known": False, "problems": [], "scores": {}}
+    assert record.domain == SourceDomain(known=False, problems=(), scores={})
     metadata = json.loads((model / "model.json").read_text())
     del metadata["domain"]
     write_json(model / "model.json", metadata)

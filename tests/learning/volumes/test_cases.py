@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.records import session_record, unusable
 from tests.support.sessions import write_session
 
 from gliofill.cohort.coverage import Row, write_coverage
 from gliofill.contrasts import Contrast, Task
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import write_json
 from gliofill.files.nifti import read_image, write_image
 from gliofill.learning.volumes.cases import Case, common_crop, find_cases, load_case
 
@@ -121,12 +121,10 @@ def test_common_crop_grows_with_the_largest_brain(tmp_path: Path, cases: list[Ca
 
 
 def test_images_found_unusable_never_train_unless_a_reviewer_wants_them(tmp_path: Path, task: Task) -> None:
-    verdict = {"code": "wrong-contrast", "sentence": "looks like a T1w", "value": 0.5, "threshold": 1.15}
-    entry = {"status": "unusable", "reason": "looks like a T1w", "verdicts": [verdict]}
     for number in (3, 4):
         folder = f"sub-0{number}"
         write_session(tmp_path, folder, number)
-        write_json(tmp_path / paths.session_qc(folder), {"Contrasts": {str(task.source): entry}})
+        session_record(folder, **{str(task.source): unusable()}).write(tmp_path)
     rows = [
         Row(f"sub-0{number}", "n/a", str(task.source), "ok", "use", reason="acquired", reviewer=reviewer)
         for number, reviewer in ((3, "n/a"), (4, "yes"))

@@ -10,7 +10,7 @@ from gliofill.cohort.coverage import read_coverage
 from gliofill.config.settings import AuditSettings
 from gliofill.contrasts import Contrast, Task
 from gliofill.derivatives import paths
-from gliofill.files.atomic import read_json
+from gliofill.derivatives.session_record import read_session_record
 from gliofill.learning.models.folder import Model
 from gliofill.learning.volumes.cases import Case
 
@@ -72,10 +72,10 @@ def find_complete(output_dir: Path, task: Task) -> Iterator[Case]:
 
 
 def _is_preprocessed(output_dir: Path, folder: str, task: Task) -> bool:
-    record = output_dir / paths.session_qc(folder)
-    states = read_json(record)["Contrasts"] if record.is_file() else {}
-    status = {contrast: states.get(str(contrast), {}).get("status", "failed") for contrast in Contrast}
-    return "failed" not in status.values() and {status[task.source], status[task.target]} == {"ok"}
+    record = read_session_record(output_dir, folder)
+    status = {contrast: entry.status for contrast, entry in record.contrasts.items()} if record else {}
+    is_whole = status.keys() == set(Contrast) and "failed" not in status.values()
+    return is_whole and {status[task.source], status[task.target]} == {"ok"}
 
 
 def _acquaintance(label: str, model: Model) -> int:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gliofill.config.settings import ImputeSettings
 from gliofill.derivatives.acquired import acquired_spacing_mm
+from gliofill.derivatives.imputation_record import SourceDomain
 from gliofill.evaluation.baselines import Baselines
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.scoring import Predicted, Score, score_session
@@ -46,7 +46,7 @@ class Audited:
     scores: Sequence[Score]
     scale_ratio: float
     seen: str
-    domain: dict[str, Any]
+    domain: SourceDomain
     panel: Panel
 
 

@@ -151,8 +151,8 @@ def _metric_rows(identity: dict[str, str], audited: Audited) -> list[dict[str, o
 
 
 def _session_row(audited: Audited) -> dict[str, str]:
-    problems = audited.domain["problems"]
-    domain = "n/a" if not audited.domain["known"] else "outside" if problems else "inside"
+    problems = audited.domain.problems
+    domain = "n/a" if not audited.domain.known else "outside" if problems else "inside"
     return {"status": "ok", "seen": audited.seen, "domain": domain, "reason": "; ".join(problems)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofill.cohort.review import unusable_images
+from gliofill.cohort.reviewed_session import unusable_images
 from gliofill.contrasts import Task
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError

@@ -1,8 +1,6 @@
 "use strict";
 // the list of sessions: only the rows that can be seen are in the page, so ten thousand sessions scroll and sort at once
 const cohort = JSON.parse(document.getElementById("data").textContent);
-const MARKS = { acquired: "●", synthetic: "◆", flagged: "▲", gap: "○", failed: "✕", unfinished: "…", unusable: "⊘" };
-const stateLabel = (name) => (name === "gap" ? "missing" : name);
 const pageOf = (session) => `${session.replaceAll("/", "_")}.html`;
 
 (() => {
@@ -55,8 +53,8 @@ const pageOf = (session) => `${session.replaceAll("/", "_")}.html`;
       const select = document.createElement("select");
       select.id = `state-${contrast}`;
       select.add(new Option("any", ""));
-      cohort.states.forEach((state, i) => {
-        if (cohort.cells[contrast].includes(i)) select.add(new Option(stateLabel(state), String(i)));
+      cohort.labels.forEach((label, i) => {
+        if (cohort.cells[contrast].includes(i)) select.add(new Option(label, String(i)));
       });
       label.append(`${contrast} `, select);
       place.append(label);
@@ -162,15 +160,15 @@ const pageOf = (session) => `${session.replaceAll("/", "_")}.html`;
   }
 
   function makeCell(contrast, i) {
-    const state = cohort.states[cohort.cells[contrast][i]];
+    const state = cohort.cells[contrast][i];
     const cell = document.createElement("td");
     const text = document.createElement("span");
-    text.className = `state state-${state}`;
+    text.className = `state state-${cohort.states[state]}`;
     const mark = document.createElement("span");
     mark.className = "mark";
     mark.setAttribute("aria-hidden", "true");
-    mark.textContent = MARKS[state] ?? "·";
-    text.append(mark, stateLabel(state));
+    mark.textContent = cohort.marks[state];
+    text.append(mark, cohort.labels[state]);
     cell.append(text);
     if (cohort.codes[contrast][i]) {
       const code = document.createElement("span");

@@ -123,7 +123,7 @@
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
     layOut(strip, width);
-    const colours = { flagged: colour("--flagged"), failed: colour("--bad"), unusable: colour("--bad") };
+    const colours = { flagged: colour("--flagged"), failed: colour("--failed"), unusable: colour("--unusable") };
     const plain = colour("--accent");
     pen.globalAlpha = strip.points.length > 500 ? 0.35 : 0.8;
     for (const dot of strip.points) {

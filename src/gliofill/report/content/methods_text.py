@@ -1,12 +1,14 @@
 """A text for a methods section that says what was done to the images, and the references that it cites."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from gliofill import __version__
-from gliofill.report.content.provenance import ModelIdentity
+from gliofill.report.content.provenance import ModelFacts, ModelIdentity
 from gliofill.report.content.references import REFERENCES, Reference
+from gliofill.report.status.session import SessionFacts
 
 #: how brain masks came about, by the method that the records name
 MASKS = {
@@ -42,6 +44,35 @@ class Methods:
     masks: tuple[tuple[str, int], ...] = ()
     mask_models: tuple[str, ...] = ()
     is_longitudinal: bool = False
+
+    @classmethod
+    def of(cls, facts: SessionFacts, models: Iterable[ModelFacts]) -> Self:
+        """Return what was done to the images of a session, by its records and the models behind its synthetic ones."""
+        identities, record = frozenset(model.identity for model in models), facts.reviewed.record
+        if record is None:
+            return cls(identities)
+        mask = record.brain_mask
+        return cls(
+            identities,
+            bool(record.bias_correction),
+            known_masks([mask.method] if mask else []),
+            (mask.model,) if mask and mask.model else (),
+            record.is_aligned_to_first,
+        )
+
+    @classmethod
+    def together(cls, sessions: Sequence[Self]) -> Self:
+        """Return what was done to the images of all sessions."""
+        counts = Counter[str]()
+        for session in sessions:
+            counts.update(dict(session.masks))
+        return cls(
+            frozenset(model for session in sessions for model in session.models),
+            any(session.bias_corrected for session in sessions),
+            known_masks(counts.elements()),
+            tuple(sorted({model for session in sessions for model in session.mask_models})),
+            any(session.is_longitudinal for session in sessions),
+        )
 
     def write(self) -> "MethodsText":
         """Return the text and what it cites."""
@@ -102,8 +133,8 @@ class MethodsText:
 
 def known_masks(methods: Iterable[str]) -> tuple[tuple[str, int], ...]:
     """Count the sessions of each way to a brain mask; those that are not known are left out."""
-    found = [method for method in methods if method in MASKS]
-    return tuple((method, found.count(method)) for method in MASKS if method in found)
+    found = Counter(methods)
+    return tuple((method, found[method]) for method in MASKS if method in found)
 
 
 def _spoken(contrast: str) -> str:

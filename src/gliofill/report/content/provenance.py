@@ -2,17 +2,18 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gliofill import __version__
-from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.report.content.facts import SessionFacts, read_if_there
+from gliofill.derivatives.imputation_record import ImputationRecord
+from gliofill.derivatives.session_record import SessionRecord
+from gliofill.report.content.facts import read_if_there
+from gliofill.report.status.session import SessionFacts
 
 #: packages whose version can change a result
 PACKAGES = ("gliofill", "antspyx", "nipype", "torch", "nilearn", "nibabel", "numpy", "scipy", "snakemake")
@@ -70,44 +71,23 @@ def _version(name: str) -> str:
 
 def models_used(output_dir: Path, facts: SessionFacts) -> list[ModelFacts]:
     """Return the model of each synthetic contrast."""
-    return [model_facts(output_dir, facts.folder, contrast, record) for contrast, record in facts.imputed.items()]
+    return [_model_facts(output_dir, record) for record in facts.imputed.values()]
 
 
-def model_facts(output_dir: Path, folder: str, contrast: Contrast, record: Mapping[str, Any]) -> ModelFacts:
+def _model_facts(output_dir: Path, record: ImputationRecord) -> ModelFacts:
     """Return the model of one synthetic contrast, from its record and its sidecar."""
-    sidecar = read_if_there(output_dir / paths.sidecar(paths.imputed(folder, contrast)))
+    sidecar = read_if_there(output_dir / paths.sidecar(paths.imputed(record.session, record.contrast)))
     method = sidecar.get("SynthesisMethod", {})
     return ModelFacts(
-        contrast=str(contrast),
-        source=str(record.get("source", "n/a")),
-        model_id=str(record.get("Model", "n/a")),
+        contrast=str(record.contrast),
+        source=str(record.source or "n/a"),
+        model_id=record.model or "n/a",
         sha256=str(method.get("WeightsSHA256", "n/a")),
-        version=str(record.get("GliofillVersion", "n/a")),
-        reason=str(record.get("reason", "")),
-        demonstration=bool(record.get("demonstration")),
-        attribution=tuple(map(str, record.get("TrainingDataAttribution", ()))),
+        version=record.version,
+        reason=record.reason,
+        demonstration=bool(record.demonstration),
+        attribution=record.attribution or (),
     )
-
-
-def mask_method(manifest: Mapping[str, Any]) -> str:
-    """Return how a session's brain mask was made; empty if it was not."""
-    return str(manifest.get("BrainMask", {}).get("method", ""))
-
-
-def mask_model(manifest: Mapping[str, Any]) -> str:
-    """Return the network that drew a session's brain mask; empty if none did."""
-    return str(manifest.get("BrainMask", {}).get("model", ""))
-
-
-def is_bias_corrected(manifest: Mapping[str, Any]) -> bool:
-    """Tell whether N4 was applied to a session."""
-    return bool(manifest.get("BiasCorrection"))
-
-
-def is_aligned_to_first(manifest: Mapping[str, Any]) -> bool:
-    """Tell whether a session was aligned to the first one of its participant, and not to the template."""
-    target = manifest.get("TemplateAlignment", {}).get("target", paths.SPACE)
-    return bool(target != paths.SPACE)
 
 
 def checksums(facts: SessionFacts) -> dict[str, str]:
@@ -116,10 +96,9 @@ def checksums(facts: SessionFacts) -> dict[str, str]:
 
 
 def _checksums(facts: SessionFacts) -> Iterator[tuple[str, str]]:
-    parts = [*facts.manifest.get("Contrasts", {}).values()]
-    parts += [facts.manifest.get(part, {}) for part in ("BrainMask", "Lesion")]
+    parts = facts.reviewed.record.parts if facts.reviewed.record else ()
     for part in (*parts, *facts.imputed.values()):
-        yield from part.get("files", {}).items()
+        yield from part.files.items()
 
 
 def commands(facts: SessionFacts, bids_dir: Path | None, output_dir: Path) -> list[str]:
@@ -136,19 +115,18 @@ def commands(facts: SessionFacts, bids_dir: Path | None, output_dir: Path) -> li
     """
     raw, out = (str(bids_dir) if bids_dir else "BIDS_DIR"), str(output_dir)
     lines = []
-    if any(row.action == "use" for row in facts.rows.values()):
-        lines.append(["gliofill", "preprocess", raw, out, facts.folder, *_settings(facts.manifest)])
+    if any(row.action == "use" for row in facts.reviewed.rows.values()):
+        lines.append(["gliofill", "preprocess", raw, out, facts.folder, *_settings(facts.reviewed.record)])
     lines += [
-        ["gliofill", "impute", out, facts.folder, contrast, *_settings(facts.imputed.get(Contrast(contrast), {}))]
-        for contrast, outcome in facts.reviews.items()
-        if outcome["action"] == "impute"
+        ["gliofill", "impute", out, facts.folder, contrast, *_settings(facts.imputed.get(contrast))]
+        for contrast in facts.reviewed.to_impute
     ]
     lines.append(["gliofill", "report", out, facts.folder])
     return [shlex.join(line) for line in lines]
 
 
-def _settings(record: Mapping[str, Any]) -> list[str]:
-    return ["--settings", json.dumps(record["Settings"])] if "Settings" in record else []
+def _settings(record: SessionRecord | ImputationRecord | None) -> list[str]:
+    return ["--settings", json.dumps(record.settings)] if record and record.settings else []
 
 
 def raw_dataset(output_dir: Path) -> Path | None:
@@ -156,9 +134,3 @@ def raw_dataset(output_dir: Path) -> Path | None:
     link = urlsplit(str(read_if_there(output_dir / "dataset_description.json").get("DatasetLinks", {}).get("raw", "")))
     path = Path(unquote(link.path))
     return path if link.scheme == "file" and path.is_dir() else None
-
-
-def reference_contrast(facts: SessionFacts) -> Contrast | None:
-    """Return the contrast that the others were registered to, if preprocessing got that far."""
-    name = facts.manifest.get("Reference")
-    return Contrast(name) if name in set(map(str, Contrast)) else None

@@ -1,16 +1,15 @@
 """Numbers that tell how well steps went, session by session: what the cohort page plots, and a table of the same."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.session_record import Registration
 from gliofill.files.atomic import whole_file, write_json
 from gliofill.report.content.facts import read_table
-from gliofill.report.content.provenance import is_aligned_to_first
+from gliofill.report.status.session import SessionFacts
 
 #: columns of the quality table that may hold a number and are no score
 _NO_SCORES = ("participant_id", "session_id", "contrast", "file", "value", "threshold")
@@ -45,36 +44,30 @@ class Score:
         return self.participant_id if self.session_id == "n/a" else f"{self.participant_id}/{self.session_id}"
 
 
-def session_scores(
-    folder: str, manifest: Mapping[str, Any], imputed: Mapping[Contrast, Mapping[str, Any]]
-) -> Iterator[Score]:
-    """Yield the numbers in the records of one session.
+def session_scores(facts: SessionFacts) -> Iterator[Score]:
+    """Yield the numbers in the records of one session."""
+    participant, _, session = facts.folder.partition("/")
+    for contrast, name, value in _named_scores(facts):
+        yield Score(participant, session or "n/a", contrast, name, float(value))
 
-    Parameters
-    ----------
-    folder
-        ``sub-X[/ses-Y]``.
-    manifest
-        Record of preprocessing.
-    imputed
-        Records of imputation, by contrast.
-    """
-    participant, _, session = folder.partition("/")
-    who = (participant, session or "n/a")
-    for contrast, entry in manifest.get("Contrasts", {}).items():
-        for name, value in _best_scores(entry.get("registration")):
-            yield Score(*who, contrast, f"registration: {name}", value)
-    for name, value in _best_scores(manifest.get("TemplateAlignment")):
-        score = f"{'first session' if is_aligned_to_first(manifest) else 'template'} alignment: {name}"
-        yield Score(*who, str(manifest.get("Reference", "all")), score, value)
-    volume = manifest.get("BrainMask", {}).get("volume_mL")
-    if _is_number(volume):
-        yield Score(*who, "all", "brain volume (mL)", float(volume))
-    for contrast, value in manifest.get("BrainMask", {}).get("agreement", {}).items():
-        yield Score(*who, contrast, "brain mask: overlap with the others", float(value))
-    for contrast, record in imputed.items():
-        for name, value in ((record.get("Domain") or {}).get("scores") or {}).items():
-            yield Score(*who, str(contrast), f"source: {name.replace('_', ' ')}", float(value["value"]))
+
+def _named_scores(facts: SessionFacts) -> Iterator[tuple[str, str, float]]:
+    """Yield contrast, name and value of each number."""
+    if record := facts.reviewed.record:
+        for contrast, entry in record.contrasts.items():
+            for name, value in _best_scores(entry.registration):
+                yield contrast, f"registration: {name}", value
+        place = "first session" if record.is_aligned_to_first else "template"
+        for name, value in _best_scores(record.template_alignment):
+            yield record.reference or "all", f"{place} alignment: {name}", value
+        if mask := record.brain_mask:
+            if mask.volume_ml is not None:
+                yield "all", "brain volume (mL)", mask.volume_ml
+            for contrast, value in mask.agreement.items():
+                yield contrast, "brain mask: overlap with the others", value
+    for contrast, made in facts.imputed.items():
+        for name, score in (made.domain.scores if made.domain else {}).items():
+            yield contrast, f"source: {name.replace('_', ' ')}", score.value
 
 
 def quality_scores(output_dir: Path, chosen: Collection[str]) -> Iterator[Score]:
@@ -101,13 +94,6 @@ def write_scores(output_dir: Path, scores: list[Score]) -> None:
     write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
 
 
-def _best_scores(record: Mapping[str, Any] | None) -> Iterator[tuple[str, float]]:
-    if not record:
-        return
-    for name, value in record["attempts"][record["best"]]["after"].items():
-        if _is_number(value):
-            yield name.replace("_", " "), float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+def _best_scores(registration: Registration | None) -> Iterator[tuple[str, float]]:
+    if registration:
+        yield from ((name.replace("_", " "), value) for name, value in registration.best_attempt.after.items())

@@ -2,22 +2,25 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gliofill.cohort.coverage import Row, read_coverage
+from gliofill.cohort.coverage import Row
+from gliofill.cohort.reviewed_session import review_cohort
+from gliofill.cohort.states import LOOKS, State
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import note_checksums, with_dictionary
 from gliofill.files.atomic import write_text
 from gliofill.report.content.citation_file import write_citation
-from gliofill.report.content.facts import STATES, existing_logs, read_if_there, read_table
+from gliofill.report.content.facts import existing_logs, read_if_there, read_table
+from gliofill.report.content.methods_text import Methods
+from gliofill.report.content.provenance import models_used
 from gliofill.report.content.scores import Score, quality_scores, session_scores, write_scores
 from gliofill.report.pages.templates import render
-from gliofill.report.status.session import Failure, SessionSummary
-from gliofill.report.status.summary import Summary, summarise
+from gliofill.report.status.session import Failure, SessionFacts, SessionSummary, read_facts
+from gliofill.report.status.summary import Summary
 
 #: rows of the table of failures on the page; all of them stand in the file
 SHOWN_FAILURES = 300
@@ -76,30 +79,25 @@ def write_cohort_page(output_dir: Path) -> Path:
     GliofillError
         If there is no coverage table.
     """
-    summary = summarise(output_dir)
-    rows = {
-        folder: {row.contrast: row for row in group}
-        for folder, group in groupby(read_coverage(output_dir / paths.COVERAGE), key=lambda row: row.folder)
-    }
-    scores, imputations = _read_records(output_dir, summary)
-    chosen = {row.file for contrasts in rows.values() for row in contrasts.values()}
-    scores += quality_scores(output_dir, chosen)
+    cohort = _read_cohort(output_dir)
+    summary, states = cohort.summary, cohort.states
+    chosen = {row.file for rows in cohort.rows.values() for row in rows.values()}
+    scores = [*cohort.scores, *quality_scores(output_dir, chosen)]
     write_scores(output_dir, scores)
-    write_citation(output_dir, summary)
-    states = {session.folder: _states(session, rows[session.folder]) for session in summary.sessions}
+    write_citation(output_dir, Methods.together(cohort.methods))
     page = render(
         "index.html",
         scripts=("matrix.js", "strips.js"),
         summary=summary,
-        counts={contrast: Counter(each[contrast] for each in states.values()) for contrast in map(str, Contrast)},
+        counts={contrast: Counter(each[contrast] for each in states.values()) for contrast in Contrast},
         state_names=_shown_states(summary),
         failures=_failure_lines(output_dir, summary),
         shown_failures=SHOWN_FAILURES,
-        imputations=imputations,
+        imputations=cohort.imputations,
         audit=_audit_table(read_table(output_dir / paths.AUDIT_SUMMARY)),
         audit_notes=read_if_there((output_dir / paths.AUDIT_SUMMARY).with_suffix(".json")).get("Notes", []),
         tables={name: text for name, text in TABLES.items() if (output_dir / name).is_file()},
-        data=_page_data(output_dir, summary, rows, states, scores),
+        data=_page_data(output_dir, cohort, scores),
     )
     path = output_dir / paths.INDEX
     write_text(path, page)
@@ -107,32 +105,52 @@ def write_cohort_page(output_dir: Path) -> Path:
     return path
 
 
-def _states(session: SessionSummary, rows: Mapping[str, Row]) -> dict[str, str]:
-    """Return the state of each contrast; an unusable image that nothing replaces is not the same as a missing one."""
-    return {
-        str(contrast): "unusable" if state == "gap" and rows[contrast].status == "unusable" else state
-        for contrast, state in session.states.items()
-    }
+@dataclass
+class _Cohort:
+    """What the page needs of each session, whose records are read once and not kept."""
 
+    sessions: list[SessionSummary] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unfinished: list[Failure] = field(default_factory=list)
+    rows: dict[str, Mapping[Contrast, Row]] = field(default_factory=dict)
+    states: dict[str, Mapping[Contrast, State]] = field(default_factory=dict)
+    scores: list[Score] = field(default_factory=list)
+    methods: list[Methods] = field(default_factory=list)
+    by_model: dict[tuple[str, str, str], Imputation] = field(default_factory=dict)
 
-def _shown_states(summary: Summary) -> list[str]:
-    return [state for state in STATES if state != "unfinished" or summary.unfinished]
+    @property
+    def summary(self) -> Summary:
+        return Summary(tuple(self.sessions), tuple(self.failures), tuple(self.unfinished))
 
+    @property
+    def imputations(self) -> list[Imputation]:
+        return sorted(self.by_model.values(), key=lambda group: (group.contrast, group.model))
 
-def _read_records(output_dir: Path, summary: Summary) -> tuple[list[Score], list[Imputation]]:
-    scores: list[Score] = []
-    found: dict[tuple[str, str, str], Imputation] = {}
-    for session in summary.sessions:
-        folder, synthetic = session.folder, [c for c, state in session.states.items() if state == "synthetic"]
-        imputed = {c: read_if_there(output_dir / paths.imputed_qc(folder, c)) for c in synthetic}
-        scores += session_scores(folder, read_if_there(output_dir / paths.session_qc(folder)), imputed)
-        for contrast, record in imputed.items():
-            key = (str(contrast), str(record.get("source")), str(record.get("Model")))
-            group = found.setdefault(key, Imputation(*key))
+    def add(self, output_dir: Path, facts: SessionFacts) -> None:
+        self.sessions.append(facts.summary)
+        self.failures += facts.failures
+        self.unfinished += facts.unfinished
+        self.rows[facts.folder] = facts.reviewed.rows
+        self.states[facts.folder] = {contrast: facts.shown_state(contrast) for contrast in Contrast}
+        self.scores += session_scores(facts)
+        self.methods.append(Methods.of(facts, models_used(output_dir, facts)))
+        for contrast, record in facts.imputed.items():
+            key = (str(contrast), str(record.source), record.model)
+            group = self.by_model.setdefault(key, Imputation(*key))
             group.sessions += 1
-            group.outside += bool((record.get("Domain") or {}).get("problems"))
-            group.demonstration |= bool(record.get("demonstration"))
-    return scores, sorted(found.values(), key=lambda group: (group.contrast, group.model))
+            group.outside += bool(record.domain_problems)
+            group.demonstration |= bool(record.demonstration)
+
+
+def _read_cohort(output_dir: Path) -> _Cohort:
+    cohort = _Cohort()
+    for reviewed in review_cohort(output_dir):
+        cohort.add(output_dir, read_facts(output_dir, reviewed))
+    return cohort
+
+
+def _shown_states(summary: Summary) -> list[State]:
+    return [state for state in State if state is not State.UNFINISHED or summary.unfinished]
 
 
 def _failure_lines(output_dir: Path, summary: Summary) -> list[FailureLine]:
@@ -159,16 +177,10 @@ def _audit_table(rows: Iterable[Mapping[str, str]]) -> dict[str, Any]:
     return {"metrics": metrics, "lines": lines, "first": [metric for metric in AUDIT_METRICS if metric in metrics]}
 
 
-def _page_data(
-    output_dir: Path,
-    summary: Summary,
-    rows: Mapping[str, Mapping[str, Row]],
-    states: Mapping[str, Mapping[str, str]],
-    scores: Iterable[Score],
-) -> dict[str, Any]:
+def _page_data(output_dir: Path, cohort: _Cohort, scores: Iterable[Score]) -> dict[str, object]:
     """Return what the scripts of the page show, in columns: ten thousand sessions stay small."""
-    shown = _shown_states(summary)
-    names = [*shown, *sorted({s for each in states.values() for s in each.values()} - set(shown))]
+    summary, rows, states = cohort.summary, cohort.rows, cohort.states
+    names = _shown_states(summary)
     failed = defaultdict(list)
     for failure in summary.failures:
         failed[failure.folder].append(f"{failure.step} failed: {failure.reason}")
@@ -176,10 +188,12 @@ def _page_data(
     return {
         "contrasts": [str(contrast) for contrast in Contrast],
         "states": names,
+        "labels": [LOOKS[state].label for state in names],
+        "marks": [LOOKS[state].mark for state in names],
         "sessions": list(order),
         "pages": [int((output_dir / paths.session_page(folder)).is_file()) for folder in order],
-        "cells": {c: [names.index(states[folder][c]) for folder in order] for c in map(str, Contrast)},
-        "codes": {c: [_code(rows[folder][c]) for folder in order] for c in map(str, Contrast)},
+        "cells": {c: [names.index(states[folder][c]) for folder in order] for c in Contrast},
+        "codes": {c: [_code(rows[folder][c]) for folder in order] for c in Contrast},
         "remarks": [
             "; ".join(_remarks(session, rows[session.folder], failed[session.folder])) for session in summary.sessions
         ],
@@ -191,8 +205,8 @@ def _code(row: Row) -> str:
     return "" if row.code == "n/a" else row.code
 
 
-def _remarks(session: SessionSummary, rows: Mapping[str, Row], failed: list[str]) -> list[str]:
-    missing = [f"{c} stays missing: {why}" for c, why in session.gaps.items() if session.states[c] == "gap"]
+def _remarks(session: SessionSummary, rows: Mapping[Contrast, Row], failed: list[str]) -> list[str]:
+    missing = [f"{c} stays missing: {why}" for c, why in session.gaps.items() if session.states[c] is State.GAP]
     replaced = [
         f"{row.contrast}: acquired image not used, it {row.reason}"
         for row in rows.values()

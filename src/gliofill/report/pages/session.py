@@ -1,26 +1,26 @@
 """The page of one session: what to know before its images are used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gliofill.cohort.coverage import Row
+from gliofill.cohort.review import Outcome
+from gliofill.cohort.reviewed_session import read_reviewed
+from gliofill.cohort.states import State
 from gliofill.contrasts import TASKS, Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.imputation_record import SourceDomain
 from gliofill.derivatives.records import note_checksums
+from gliofill.derivatives.session_record import Registration, SessionRecord
 from gliofill.files.atomic import write_text
 from gliofill.quality.verdict import CODES
-from gliofill.report.content.facts import SessionFacts, existing_logs, read_session
-from gliofill.report.content.methods_text import Methods, known_masks
+from gliofill.report.content.facts import existing_logs, verdict_lines, warnings
+from gliofill.report.content.methods_text import Methods
 from gliofill.report.content.provenance import (
     ModelFacts,
     checksums,
     commands,
-    is_aligned_to_first,
-    is_bias_corrected,
-    mask_method,
-    mask_model,
     models_used,
     package_versions,
     raw_dataset,
@@ -32,19 +32,22 @@ from gliofill.report.pictures.figures import ContrastFigure, draw_figures
 from gliofill.report.pictures.montage import draw_session
 from gliofill.report.pictures.pictures import picture_uri
 from gliofill.report.pictures.viewer_volumes import VOXEL_MM, write_volumes
+from gliofill.report.status.session import SessionFacts, read_facts
 
 
 @dataclass(frozen=True)
 class ContrastBlock:
     """What the page shows of one contrast."""
 
-    contrast: str
-    state: str
+    contrast: Contrast
+    state: State
+    reason: str
     row: Row
+    outcome: Outcome
     file: str
     figure: ContrastFigure
     model: ModelFacts | None
-    review: Mapping[str, str] | None
+    domain: SourceDomain | None
 
     @property
     def is_synthetic(self) -> bool:
@@ -54,9 +57,9 @@ class ContrastBlock:
 
 @dataclass(frozen=True)
 class RegistrationLine:
-    """Scores of the registration of one contrast, before and after the best attempt, and where all attempts started."""
+    """Scores of one registration, before and after the best attempt, and where all attempts started."""
 
-    contrast: str
+    what: str
     starts: str
     scores: Mapping[str, tuple[str, str]]
     problem: str
@@ -84,20 +87,15 @@ def write_session_page(output_dir: Path, folder: str, *, bids_dir: Path | None =
     GliofillError
         If there is no coverage table, or it lacks the session.
     """
-    facts = read_session(output_dir, folder)
+    facts = read_facts(output_dir, read_reviewed(output_dir, folder))
+    rows = facts.reviewed.rows.values()
     # before anything is drawn: what changes meanwhile makes the page one that is out of date
-    state = page_state(output_dir, folder, list(facts.rows.values()), [failure.reason for failure in facts.failures])
-    picture = draw_session(output_dir, folder)
+    state = page_state(output_dir, folder, list(rows), [failure.reason for failure in facts.failures])
+    picture = draw_session(output_dir, facts.summary)
     bids_dir = bids_dir if bids_dir is not None and bids_dir.is_dir() else raw_dataset(output_dir)
     figures = draw_figures(output_dir, facts, bids_dir)
     models = models_used(output_dir, facts)
-    methods = Methods(
-        frozenset(model.identity for model in models),
-        is_bias_corrected(facts.manifest),
-        known_masks([mask_method(facts.manifest)]),
-        tuple(filter(None, [mask_model(facts.manifest)])),
-        is_aligned_to_first(facts.manifest),
-    ).write()
+    methods = Methods.of(facts, models).write()
     volumes = output_dir / paths.viewer_volumes(folder)
     write_volumes(volumes, figures.volumes)
     provide_viewer(output_dir)
@@ -107,8 +105,11 @@ def write_session_page(output_dir: Path, folder: str, *, bids_dir: Path | None =
         loads_scripts=True,
         state_of_records=state,
         facts=facts,
+        verdicts=verdict_lines(facts),
+        warnings=warnings(facts),
+        record=facts.reviewed.record,
         blocks=[_block(facts, contrast, figures.contrasts[contrast], models) for contrast in Contrast],
-        registrations=_registrations(facts),
+        registrations=list(_registrations(facts.reviewed.record)),
         raw_scores=_raw_scores(output_dir, facts),
         audited=_audit_pictures(output_dir, folder),
         figures=figures,
@@ -133,41 +134,46 @@ def write_session_page(output_dir: Path, folder: str, *, bids_dir: Path | None =
 
 
 def _block(facts: SessionFacts, contrast: Contrast, figure: ContrastFigure, models: list[ModelFacts]) -> ContrastBlock:
-    row = facts.rows[contrast]
-    state = facts.summary.states[contrast]
+    state, outcome, made = facts.shown_state(contrast), facts.reviewed.outcomes[contrast], facts.imputed.get(contrast)
     return ContrastBlock(
-        contrast=str(contrast),
-        state="unusable" if state == "gap" and row.status == "unusable" else state,
-        row=row,
+        contrast=contrast,
+        state=state,
+        reason=facts.summary.gaps[contrast] if state is State.UNFINISHED else outcome.reason,
+        row=facts.reviewed.rows[contrast],
+        outcome=outcome,
         file=facts.summary.files.get(contrast, ""),
         figure=figure,
         model=next((model for model in models if model.contrast == contrast), None),
-        review=facts.reviews.get(str(contrast)),
+        domain=made.domain if made else None,
     )
 
 
-def _registrations(facts: SessionFacts) -> list[RegistrationLine]:
-    place = "first session" if is_aligned_to_first(facts.manifest) else "template"
-    records = {place: facts.manifest.get("TemplateAlignment")}
-    records |= {str(contrast): facts.entry(contrast).get("registration") for contrast in Contrast}
-    return [_registration_line(name, record) for name, record in records.items() if record and record.get("attempts")]
+def _registrations(record: SessionRecord | None) -> Iterator[RegistrationLine]:
+    if record is None:
+        return
+    reference = record.reference or "reference"
+    if record.template_alignment:
+        place = "first session" if record.is_aligned_to_first else "template"
+        yield _registration_line(f"{reference} to the {place}", record.template_alignment)
+    for contrast in Contrast:
+        if (entry := record.contrasts.get(contrast)) and entry.registration:
+            yield _registration_line(f"{contrast} to {reference}", entry.registration)
 
 
-def _registration_line(name: str, record: Mapping[str, Any]) -> RegistrationLine:
-    attempts = record["attempts"]
-    best = attempts[record["best"]]
+def _registration_line(what: str, registration: Registration) -> RegistrationLine:
+    best = registration.best_attempt
     scores = {
-        score.replace("_", " "): (f"{best['before'].get(score, float('nan')):.3f}", f"{value:.3f}")
-        for score, value in best["after"].items()
+        score.replace("_", " "): (f"{best.before.get(score, float('nan')):.3f}", f"{value:.3f}")
+        for score, value in best.after.items()
     }
-    starts = ", ".join(attempt["start"] for attempt in attempts)
-    return RegistrationLine(name, starts, scores, record.get("problem", ""))
+    starts = ", ".join(attempt.start for attempt in registration.attempts)
+    return RegistrationLine(what, starts, scores, registration.problem)
 
 
 def _raw_scores(output_dir: Path, facts: SessionFacts) -> dict[str, dict[str, str]]:
     """Return the scores of the chosen acquired images: for each score the number of each contrast."""
     table: dict[str, dict[str, str]] = {}
-    for score in quality_scores(output_dir, {row.file for row in facts.rows.values()}):
+    for score in quality_scores(output_dir, {row.file for row in facts.reviewed.rows.values()}):
         if score.folder == facts.folder:
             table.setdefault(score.score.removeprefix("raw: "), {})[score.contrast] = f"{score.value:.4g}"
     return table

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gliofill import __version__
+from gliofill.cohort.states import LOOKS, State
 from gliofill.derivatives import paths
 from gliofill.files.atomic import sha256, whole_file
 
@@ -32,7 +33,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"compact_json": compact_json, "number": short_number}
+    environment.filters |= {
+        "compact_json": compact_json,
+        "number": short_number,
+        "look": lambda state: LOOKS[State(state)],
+    }
     return environment
 
 
@@ -81,12 +86,27 @@ def render(template: str, *, scripts: tuple[str, ...], loads_scripts: bool = Fal
     sources = [_asset(name) for name in scripts]
     page = _environment().get_template(template)
     return page.render(
-        style=Markup(_asset("page.css")),
+        style=Markup(_asset("page.css") + _state_rules()),
         scripts=[Markup(source) for source in sources],
         policy=_policy(sources, loads_scripts=loads_scripts),
         version=__version__,
         **content,
     )
+
+
+@cache
+def _state_rules() -> str:
+    """Return the rules of a style sheet for the states: a colour of each, its text, and areas that stand for it."""
+    light, dark = (
+        f":root {{ {' '.join(f'--{state}: {colour};' for state, colour in colours.items())} }}\n"
+        for colours in ({s: look.light for s, look in LOOKS.items()}, {s: look.dark for s, look in LOOKS.items()})
+    )
+    fills = {state: look.fill or f"var(--{state})" for state, look in LOOKS.items()}
+    rules = (
+        f".state-{state} {{ color: var(--{state}); }} .fill-{state} {{ background: {fill}; }}\n"
+        for state, fill in fills.items()
+    )
+    return f"{light}@media (prefers-color-scheme: dark) {{ {dark} }}\n@media print {{ {light} }}\n{''.join(rules)}"
 
 
 def _policy(sources: list[str], *, loads_scripts: bool) -> str:

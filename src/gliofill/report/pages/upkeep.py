@@ -6,8 +6,8 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from gliofill.cohort.coverage import Row, read_coverage, read_session
-from gliofill.cohort.review import read_manifest, review_session
+from gliofill.cohort.coverage import Row, read_coverage
+from gliofill.cohort.reviewed_session import read_reviewed
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.report.pages.freshness import page_state, written_state
@@ -46,10 +46,9 @@ def write_last_page(output_dir: Path, folder: str, *, bids_dir: Path | None = No
     return f"wrote {paths.session_page(folder)}"
 
 
-def _missing_records(output_dir: Path, folder: str) -> list[str]:
-    rows = read_session(output_dir / paths.COVERAGE, folder)
-    planned = [o.contrast for o in review_session(rows, read_manifest(output_dir, folder)) if o.action == "impute"]
-    return [name for name in planned if not (output_dir / paths.imputed_qc(folder, Contrast(name))).is_file()]
+def _missing_records(output_dir: Path, folder: str) -> list[Contrast]:
+    planned = read_reviewed(output_dir, folder).to_impute
+    return [contrast for contrast in planned if not (output_dir / paths.imputed_qc(folder, contrast)).is_file()]
 
 
 def outdated_pages(output_dir: Path) -> list[str]:

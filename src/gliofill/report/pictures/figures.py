@@ -12,11 +12,12 @@ from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.errors import GliofillError
 from gliofill.files.nifti import read_image
-from gliofill.report.content.facts import SessionFacts, read_if_there
+from gliofill.report.content.facts import read_if_there
 from gliofill.report.pictures.acquired import BrainOnTemplate, draw_acquired
 from gliofill.report.pictures.pictures import Picture, draw_plane, intensity_limits, outline
 from gliofill.report.pictures.planes import PLANES, View
 from gliofill.report.pictures.viewer_volumes import ViewerVolume, make_volume
+from gliofill.report.status.session import SessionFacts
 from gliofill.template import template_t1w
 
 #: colours of the uncertainty map, and what they are called in the caption
@@ -142,7 +143,7 @@ def _draw_before(
     output_dir: Path,
     grid: _Grid | None,
 ) -> None:
-    file = facts.rows[contrast].file
+    file = facts.reviewed.rows[contrast].file
     if file == "n/a":
         figure.before_note = "not in the dataset"
         return

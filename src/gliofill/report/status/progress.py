@@ -8,7 +8,8 @@ from pathlib import Path
 from gliofill.cohort.coverage import read_coverage
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.files.atomic import read_json
+from gliofill.derivatives.imputation_record import ImputationRecord
+from gliofill.derivatives.session_record import SessionRecord
 from gliofill.report.status.logs import last_words
 from gliofill.report.status.session import Failure
 from gliofill.run.lock import read_lock_holder
@@ -123,11 +124,12 @@ def _look(output_dir: Path, job: _Job, stage: Stage) -> float:
     return log.stat().st_mtime
 
 
-def _recorded_failures(record: Path, job: _Job) -> Iterator[Failure]:
-    if record.suffix != ".json":
-        return
-    content = read_json(record)
-    entries = content.get("Contrasts", {}) if job.stage == "preprocess" else {job.what: content}
-    for contrast, entry in entries.items():
-        if entry.get("status") == "failed":
-            yield Failure(job.folder, f"{job.stage} {contrast}", str(entry.get("reason", "")), job.log)
+def _recorded_failures(path: Path, job: _Job) -> Iterator[Failure]:
+    if job.stage == "preprocess":
+        for contrast, entry in SessionRecord.read(path).contrasts.items():
+            if entry.status == "failed":
+                yield Failure(job.folder, f"preprocess {contrast}", entry.reason, job.log)
+    elif job.stage == "impute":
+        record = ImputationRecord.read(path)
+        if record.status == "failed":
+            yield Failure(job.folder, f"impute {job.what}", record.reason, job.log)

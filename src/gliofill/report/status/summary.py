@@ -1,22 +1,17 @@
 """What became of every session: which four files to use, which of them are synthetic, and what failed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from gliofill.cohort.coverage import Row, read_coverage, read_session
-from gliofill.cohort.review import NOT_FINISHED, Outcome, read_manifest, review_session
+from gliofill.cohort.reviewed_session import review_cohort
+from gliofill.cohort.states import State
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import note_checksums, with_dictionary
-from gliofill.errors import GliofillError
-from gliofill.files.atomic import read_json, whole_file, write_json
-from gliofill.report.status.logs import has_begun, step_logs
-from gliofill.report.status.session import NOT_REACHED, Failure, SessionSummary, not_reached, step_failure
+from gliofill.files.atomic import whole_file, write_json
+from gliofill.report.status.session import Failure, SessionSummary, read_facts
 
 COLUMNS = {
     "participant_id": "Participant, with sub-.",
@@ -63,7 +58,7 @@ class Summary:
     def sentence(self) -> str:
         """The end of the story, with what to do next."""
         complete = sum(len(session.files) == len(Contrast) for session in self.sessions)
-        synthetic = sum(state == "synthetic" for session in self.sessions for state in session.states.values())
+        synthetic = sum(state is State.SYNTHETIC for session in self.sessions for state in session.states.values())
         text = f"{complete} of {len(self.sessions)} sessions have all four contrasts; {synthetic} images are synthetic."
         if self.unfinished:
             sessions = len({failure.folder for failure in self.unfinished})
@@ -99,89 +94,17 @@ def summarise(output_dir: Path) -> Summary:
     Raises
     ------
     GliofillError
-        If there is no coverage table.
+        If there is no coverage table, or a record is damaged.
     """
-    rows = read_coverage(output_dir / paths.COVERAGE)
     sessions: list[SessionSummary] = []
     failures: list[Failure] = []
     unfinished: list[Failure] = []
-    for folder, group in groupby(rows, key=lambda row: row.folder):
-        session, failed = _summarise_session(output_dir, folder, list(group))
-        sessions.append(session)
-        for failure in failed:
-            (unfinished if failure.reason == NOT_REACHED else failures).append(failure)
+    for reviewed in review_cohort(output_dir):
+        facts = read_facts(output_dir, reviewed)
+        sessions.append(facts.summary)
+        failures += facts.failures
+        unfinished += facts.unfinished
     return Summary(tuple(sessions), tuple(failures), tuple(unfinished))
-
-
-def summarise_session(output_dir: Path, folder: str) -> tuple[SessionSummary, tuple[Failure, ...]]:
-    """Summarise one session without reading the records of the others.
-
-    Raises
-    ------
-    GliofillError
-        If there is no coverage table, or it lacks the session.
-    """
-    rows = read_session(output_dir / paths.COVERAGE, folder)
-    if not rows:
-        raise GliofillError(f"{output_dir / paths.COVERAGE}: has no session {folder}")
-    session, failed = _summarise_session(output_dir, folder, rows)
-    return session, tuple(failure for failure in failed if failure.reason != NOT_REACHED)
-
-
-def _summarise_session(output_dir: Path, folder: str, rows: list[Row]) -> tuple[SessionSummary, list[Failure]]:
-    manifest = read_manifest(output_dir, folder)
-    if not manifest and not has_begun(output_dir, step_logs(output_dir, "preprocess", folder, None)):
-        return not_reached(folder, rows)
-    states: dict[Contrast, str] = {}
-    files: dict[Contrast, str] = {}
-    gaps: dict[Contrast, str] = {}
-    unusable: dict[Contrast, str] = {}
-    warnings: list[str] = list(manifest.get("Problems", ()))
-    failures: list[Failure] = []
-    for outcome in review_session(rows, manifest):
-        contrast = Contrast(outcome.contrast)
-        step, record, name = _result(output_dir, outcome)
-        if outcome.status == "unusable":
-            unusable[contrast] = outcome.reason
-        if outcome.status == "unusable" and outcome.action == "impute":
-            warnings.append(
-                f"{contrast}: the acquired image is unusable, it {outcome.reason}; a synthetic one is used instead"
-            )
-        if record["status"] == "failed":
-            failure = step_failure(output_dir, step, folder, contrast, record["reason"])
-            states[contrast] = "unfinished" if failure.reason == NOT_REACHED else "failed"
-            gaps[contrast] = failure.reason
-            failures.append(failure)
-        elif outcome.action == "gap" or record["status"] == "gap":
-            states[contrast], gaps[contrast] = "gap", record["reason"]
-        else:
-            states[contrast] = {"use": "acquired", "impute": "synthetic"}[outcome.action]
-            files[contrast] = name
-            if outcome.status == "flagged":
-                states[contrast] = "flagged"
-                warnings.append(f"{contrast}: {outcome.reason}")
-            if record.get("source_state") == "flagged":
-                warnings.append(f"synthetic {contrast}: its source {outcome.source} is flagged")
-            warnings += [f"synthetic {contrast}: {problem}" for problem in record.get("Domain", {}).get("problems", ())]
-    lesion = manifest.get("Lesion", {})
-    if lesion.get("status") == "failed":
-        logs = step_logs(output_dir, "preprocess", folder, None)
-        failures.append(Failure(folder, "preprocess lesion", lesion["reason"], *logs))
-    return SessionSummary(folder, states, files, gaps, tuple(warnings), unusable), failures
-
-
-def _result(output_dir: Path, outcome: Outcome) -> tuple[str, Mapping[str, Any], str]:
-    """Return the step that makes a contrast, what it recorded, and the file that it makes."""
-    contrast = Contrast(outcome.contrast)
-    own = {"status": outcome.status, "reason": outcome.reason}
-    if outcome.action != "impute":
-        return "preprocess", own, paths.preprocessed(outcome.folder, contrast)
-    record = _read_if_there(output_dir / paths.imputed_qc(outcome.folder, contrast))
-    return "impute", record or NOT_FINISHED, paths.imputed(outcome.folder, contrast)
-
-
-def _read_if_there(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
 
 
 def _record(failure: Failure) -> str:
@@ -189,9 +112,9 @@ def _record(failure: Failure) -> str:
     return paths.imputed_qc(failure.folder, Contrast(what)) if step == "impute" else paths.session_qc(failure.folder)
 
 
-def _table_row(session: SessionSummary) -> dict[str, Any]:
+def _table_row(session: SessionSummary) -> dict[str, str]:
     participant, _, visit = session.folder.partition("/")
-    synthetic = [str(contrast) for contrast, state in session.states.items() if state == "synthetic"]
+    synthetic = [str(contrast) for contrast, state in session.states.items() if state is State.SYNTHETIC]
     return {
         "participant_id": participant,
         "session_id": visit or "n/a",
