@@ -1,9 +1,8 @@
 """Which contrast of which session is there, is missing or is unusable, and what will be done about it."""
 
-import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from gliofill.bids.scan import explain_choice
 from gliofill.cohort.decisions import Decisions
 from gliofill.config.settings import UsabilitySettings
 from gliofill.contrasts import Contrast, Task, task_filling
-from gliofill.errors import GliofillError
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.tables import read_columns, write_table
 from gliofill.quality.acquired.measurement import Measurement
 from gliofill.quality.acquired.outliers import outlier_limits
 from gliofill.quality.acquired.usability import judge
@@ -260,14 +258,9 @@ def _choose(
     return candidates[0], problems[0], explain_choice(candidates)
 
 
-def write_coverage(path: Path, rows: list[Row]) -> None:
+def write_coverage(path: Path, rows: Iterable[Row]) -> None:
     """Write the coverage table and its data dictionary."""
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(COLUMNS), delimiter="\t", lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(row) for row in rows)
-    entries = ((name, {"Description": text} if isinstance(text, str) else text) for name, text in COLUMNS.items())
-    write_json(path.with_suffix(".json"), dict(entries))
+    write_table(path, COLUMNS, map(attrgetter(*COLUMNS), rows))
 
 
 def read_coverage(path: Path) -> list[Row]:
@@ -278,7 +271,7 @@ def read_coverage(path: Path) -> list[Row]:
     GliofillError
         If the file is missing or is not a coverage table.
     """
-    return [Row(*cells) for cells in read_columns(path, tuple(COLUMNS))]
+    return [Row(*cells) for cells in read_cells(path)]
 
 
 def read_session(path: Path, folder: str) -> list[Row]:
@@ -293,29 +286,15 @@ def read_session(path: Path, folder: str) -> list[Row]:
     """
     participant, _, session = folder.partition("/")
     mine = (participant, session or "n/a")
-    return [Row(*cells) for cells in read_columns(path, tuple(COLUMNS)) if cells[:2] == mine]
+    return [Row(*cells) for cells in read_cells(path) if cells[:2] == mine]
 
 
-def read_columns(path: Path, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield some columns, at least two, of each row of a coverage table.
+def read_cells(path: Path, *names: str) -> Iterator[tuple[str, ...]]:
+    """Yield some columns, two at least, of each row of a coverage table; all if none is named.
 
     Raises
     ------
     GliofillError
         If the file is missing or is not a coverage table.
     """
-    try:
-        # every job of a run over thousands of sessions reads the table: pandas alone would take half a second to load
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = csv.reader(file, delimiter="\t")
-            head = next(lines, [])
-            missing = [name for name in COLUMNS if name not in head]
-            if missing:
-                raise ValueError(f"has no column {missing[0]}")
-            yield from map(itemgetter(*map(head.index, names)), lines)
-    except FileNotFoundError as error:
-        raise GliofillError(f"{path}: no such file; run 'gliofill coverage' first") from error
-    except (ValueError, IndexError, csv.Error) as error:
-        raise GliofillError(
-            f"{path}: is not a coverage table ({error}); delete it and run 'gliofill coverage' again"
-        ) from error
+    return read_columns(path, COLUMNS, *names, kind="a coverage table", made_by="gliofill coverage")

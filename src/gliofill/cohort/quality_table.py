@@ -1,12 +1,11 @@
 """The table of what was measured of every acquired image, chosen or not: geometry, scores, verdict."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from gliofill.bids.dataset import Dataset, Scan, Session
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.tables import MISSING, write_table
 from gliofill.quality.acquired.corruption import SCORES
 from gliofill.quality.acquired.geometry import PLANES, gap_share
 from gliofill.quality.acquired.measurement import Measurement
@@ -46,15 +45,12 @@ def write_quality(
     verdicts: Mapping[Path, Verdict | None],
 ) -> None:
     """Write the table and its data dictionary; what does not apply or could not be measured is n/a."""
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(COLUMNS), restval="n/a", delimiter="\t", lineterminator="\n")
-        table.writeheader()
-        for session in dataset.sessions:
-            for scan in session.scans:
-                found = dict(_cells(dataset.root, session, scan, measurements[scan.path], verdicts[scan.path]))
-                table.writerow({name: text for name, text in found.items() if text != ""})
-    entries = ((name, {"Description": text} if isinstance(text, str) else text) for name, text in COLUMNS.items())
-    write_json(path.with_suffix(".json"), dict(entries))
+    found = (
+        dict(_cells(dataset.root, session, scan, measurements[scan.path], verdicts[scan.path]))
+        for session in dataset.sessions
+        for scan in session.scans
+    )
+    write_table(path, COLUMNS, ([row.get(name) or MISSING for name in COLUMNS] for row in found))
 
 
 def _cells(

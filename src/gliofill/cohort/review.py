@@ -1,9 +1,9 @@
 """What becomes of every contrast once its session was preprocessed: used, synthesised after all, or left as a gap."""
 
-import csv
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ from gliofill.cohort.coverage import ACQUIRED, USABLE, Row, plan_gap, read_cover
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.session_record import PreprocessedContrast, SessionRecord
-from gliofill.errors import GliofillError
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.tables import read_columns, write_table
 from gliofill.quality.verdict import CODES
 
 #: explanation of the columns, written beside the table
@@ -116,12 +115,7 @@ def _cell(number: float | None) -> str:
 
 def write_review(path: Path, outcomes: Iterable[Outcome]) -> None:
     """Write the review table and its data dictionary."""
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(COLUMNS), delimiter="\t", lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(outcome) for outcome in outcomes)
-    entries = ((name, {"Description": text} if isinstance(text, str) else text) for name, text in COLUMNS.items())
-    write_json(path.with_suffix(".json"), dict(entries))
+    write_table(path, COLUMNS, map(attrgetter(*COLUMNS), outcomes))
 
 
 def read_review(path: Path) -> list[Outcome]:
@@ -132,17 +126,8 @@ def read_review(path: Path) -> list[Outcome]:
     GliofillError
         If the file is missing or is not a review table.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            others = [name for name in COLUMNS if name != "contrast"]
-            rows = csv.DictReader(file, delimiter="\t")
-            return [Outcome(contrast=Contrast(row["contrast"]), **{name: row[name] for name in others}) for row in rows]
-    except FileNotFoundError as error:
-        raise GliofillError(f"{path}: no such file; run 'gliofill review' first") from error
-    except (ValueError, KeyError, csv.Error) as error:
-        raise GliofillError(
-            f"{path}: is not a review table ({error}); delete it and run 'gliofill review' again"
-        ) from error
+    rows = read_columns(path, COLUMNS, kind="a review table", made_by="gliofill review")
+    return [Outcome(participant, session, Contrast(contrast), *rest) for participant, session, contrast, *rest in rows]
 
 
 def read_late_fillings(table: Path) -> Mapping[str, list[Contrast]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from gliofill.cohort.coverage import read_columns
+from gliofill.cohort.coverage import read_cells
 from gliofill.contrasts import Contrast
 
 
@@ -64,7 +64,7 @@ def _read_state(table: Path, _time_ns: int, _size: int) -> WorkList:
     images: dict[str, list[str]] = {}
     fillings: dict[str, list[Contrast]] = {}
     names = ("participant_id", "session_id", "contrast", "action", "file")
-    for participant, session, contrast, action, file in read_columns(table, names):
+    for participant, session, contrast, action, file in read_cells(table, *names):
         folder = participant if session == "n/a" else f"{participant}/{session}"
         sessions[folder] = None
         if action == "use":

@@ -1,7 +1,7 @@
 """The tables of an evaluation: tab-separated, ``n/a`` for what is missing, a data dictionary beside each."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,10 +11,9 @@ from gliofill.derivatives.experiment_paths import EVALUATION_TABLES
 from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import Score, method_order
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.atomic import whole_file
+from gliofill.files.tables import MISSING, Columns, write_dictionary
 from gliofill.learning.training.patients import Patient
-
-MISSING = "n/a"
 
 METRICS_TABLE, SUMMARY_TABLE, COMPARISONS_TABLE, CALIBRATION_TABLE, FAILURES_TABLE = EVALUATION_TABLES
 
@@ -91,36 +90,45 @@ def metrics_frame(scores: Iterable[Score], patients: Iterable[Patient]) -> pd.Da
     )
 
 
-def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    """Write one of the tables in `COLUMNS`, with six significant digits, and its data dictionary."""
-    path, columns = folder / name, COLUMNS[name]
+def write_frame(path: Path, columns: Columns, frame: pd.DataFrame, notes: Sequence[str] = ()) -> None:
+    """Write a table with six significant digits, and its data dictionary; notes stand at the head of the latter."""
     with whole_file(path) as temporary:
         frame[list(columns)].replace("", MISSING).to_csv(
             temporary, sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"
         )
-    write_json(path.with_suffix(".json"), {column: {"Description": text} for column, text in columns.items()})
+    write_dictionary(path, columns, notes)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read one of the tables in `COLUMNS`.
-
-    Parameters
-    ----------
-    path
-        Its name tells which it is.
+def read_frame(path: Path, columns: Columns, made_by: str) -> pd.DataFrame:
+    """Read a table that `write_frame` wrote.
 
     Raises
     ------
     GliofillError
-        If the file is missing, is not a table, or lacks a column.
+        If the file is missing, is not a table, or lacks a column; names the subcommand that makes it.
     """
     try:
         frame = pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False)
     except FileNotFoundError as error:
-        raise GliofillError(f"{path}: no such file; run 'gliofill evaluate' first") from error
+        raise GliofillError(f"{path}: no such file; run '{made_by}' first") from error
     except (OSError, ValueError) as error:
-        raise GliofillError(f"{path}: cannot be read as a table ({error}); run 'gliofill evaluate' again") from error
-    for column in COLUMNS[path.name]:
-        if column not in frame:
-            raise GliofillError(f"{path}: has no column {column}; run 'gliofill evaluate' again")
+        raise GliofillError(f"{path}: cannot be read as a table ({error}); run '{made_by}' again") from error
+    if missing := [column for column in columns if column not in frame]:
+        raise GliofillError(f"{path}: has no column {missing[0]}; run '{made_by}' again")
     return frame
+
+
+def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    """Write one of the tables in `COLUMNS`, and its data dictionary."""
+    write_frame(folder / name, COLUMNS[name], frame)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one of the tables in `COLUMNS`; its name says which it is.
+
+    Raises
+    ------
+    GliofillError
+        As `read_frame`.
+    """
+    return read_frame(path, COLUMNS[path.name], "gliofill evaluate")

@@ -4,7 +4,6 @@ Snakemake's own objects stay in ``workflow/rules``: plain values come in, and na
 relative to the output folder, except those of inputs that lie elsewhere.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from gliofill.derivatives.description import check_output
 from gliofill.derivatives.external_masks import find_external_masks
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import sha256
+from gliofill.files.tables import read_texts
 
 #: in the place of a recipe: the best one that the tuning finds
 TUNED = "tuned"
@@ -220,5 +220,4 @@ def _imputation_records(fillings: Mapping[str, Iterable[Contrast]]) -> list[str]
 
 
 def _folds(split: Path) -> list[str]:
-    with split.open(encoding="utf-8", newline="") as file:
-        return sorted({row["fold"] for row in csv.DictReader(file, delimiter="\t")}, key=int)
+    return sorted({row["fold"] for _, row in read_texts(split).rows}, key=int)

@@ -7,12 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from gliofill.derivatives import paths
-from gliofill.errors import GliofillError
 from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import method_order
 from gliofill.evaluation.statistics import mean_interval, patient_means
-from gliofill.evaluation.tables import MISSING
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.evaluation.tables import read_frame, write_frame
 from gliofill.learning.training.patients import Patient
 
 _IDENTITY = {
@@ -113,13 +111,7 @@ def frame_of(table: str, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
 
 def write(path: Path, frame: pd.DataFrame, notes: Sequence[str] = ()) -> None:
     """Write a table, its kind told by its name, and its data dictionary; notes stand in the latter."""
-    columns = COLUMNS[path.name]
-    with whole_file(path) as temporary:
-        frame[list(columns)].replace("", MISSING).to_csv(
-            temporary, sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"
-        )
-    dictionary = {column: {"Description": text} for column, text in columns.items()}
-    write_json(path.with_suffix(".json"), {**({"Notes": list(notes)} if notes else {}), **dictionary})
+    write_frame(path, COLUMNS[path.name], frame, notes)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -130,10 +122,4 @@ def read(path: Path) -> pd.DataFrame:
     GliofillError
         If it is missing or is something else.
     """
-    try:
-        frame = pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise GliofillError(f"{path}: cannot be read as a table ({error}); run 'gliofill audit' again") from error
-    if missing := [column for column in COLUMNS[path.name] if column not in frame]:
-        raise GliofillError(f"{path}: has no column {missing[0]}; run 'gliofill audit' again")
-    return frame
+    return read_frame(path, COLUMNS[path.name], "gliofill audit")

@@ -17,7 +17,7 @@ from gliofill.evaluation.audit.sample import draw_sample
 from gliofill.evaluation.audit.session import MODEL, Audited, Voxels, audit_session
 from gliofill.evaluation.baselines import sample_voxels
 from gliofill.evaluation.figures.tables import count
-from gliofill.evaluation.tables import MISSING
+from gliofill.files.tables import MISSING
 from gliofill.learning.models.chosen import model_folder
 from gliofill.learning.models.folder import Model, load_model
 from gliofill.learning.volumes.cases import Case, load_case

@@ -1,11 +1,11 @@
 """Patients: participants of a dataset with what its ``participants.tsv`` says, those of one person taken together."""
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gliofill.errors import GliofillError
+from gliofill.files.tables import read_texts
 
 #: how BIDS writes an unknown value
 UNKNOWN = "n/a"
@@ -43,16 +43,9 @@ def read_participants(path: Path) -> dict[str, dict[str, str]]:
         If the file cannot be read, has no column ``participant_id`` or one column twice, or has a participant twice or
         a row without one.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", restval=UNKNOWN)
-            columns = list(reader.fieldnames or ())
-            # a reader skips empty lines, so it has to tell where it is
-            rows = [(reader.line_num, row) for row in reader if any(map(_text, row.values()))]
-    except FileNotFoundError as error:
-        raise GliofillError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GliofillError(f"{path}: cannot be read as a table ({error})") from error
+    found = read_texts(path, blank=UNKNOWN)
+    columns = found.columns
+    rows = [(line, row) for line, row in found.rows if any(map(_text, row.values()))]
     if "participant_id" not in columns:
         raise GliofillError(f"{path}: has no column participant_id; columns are separated by tabs")
     if twice := [column for column in columns if columns.count(column) > 1]:

@@ -1,6 +1,5 @@
 """Split: which patients are trained on, validated on and tested on; never sessions or slices of one patient apart."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +10,7 @@ import numpy as np
 
 from gliofill.config.settings import SplitSettings
 from gliofill.errors import GliofillError
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.tables import read_texts, write_table
 from gliofill.learning.training.patients import Patient
 
 SETS = ("train", "validation", "test")
@@ -162,16 +161,8 @@ def write_split(path: Path, folds: Sequence[Fold], patients: Sequence[Patient], 
         for name in SETS
         for label in getattr(fold, name)
     ]
-    _write_table(path, COLUMNS, rows)
-    _write_table(path.with_stem(f"{path.stem}_balance"), BALANCE_COLUMNS, _balance(folds, patients, columns))
-
-
-def _write_table(path: Path, columns: dict[str, str], rows: Iterable[Sequence[object]]) -> None:
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(rows)
-    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in columns.items()})
+    write_table(path, COLUMNS, rows)
+    write_table(path.with_stem(f"{path.stem}_balance"), BALANCE_COLUMNS, _balance(folds, patients, columns))
 
 
 def _balance(
@@ -230,14 +221,7 @@ class _Row:
 
 
 def _read_rows(path: Path) -> Iterable[_Row]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except FileNotFoundError as error:
-        raise GliofillError(f"{path}: no such file; make it with 'gliofill split'") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GliofillError(f"{path}: cannot be read as a table ({error})") from error
-    for line, row in enumerate(rows, 2):
+    for line, row in read_texts(path, remedy="make it with 'gliofill split'").rows:
         label, fold, name, patient = (row.get(column) or "" for column in COLUMNS)
         if not label or not _FOLD.fullmatch(fold) or name not in SETS:
             raise GliofillError(

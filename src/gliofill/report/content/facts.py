@@ -1,6 +1,5 @@
 """What the records of a session say about its contrasts: verdicts and warnings, for its page."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from gliofill.contrasts import Contrast
 from gliofill.files.atomic import read_json
+from gliofill.files.tables import read_texts
 from gliofill.quality.verdict import Verdict
 from gliofill.report.status.session import NOT_REACHED, Failure, SessionFacts
 
@@ -78,5 +78,4 @@ def read_table(path: Path) -> list[dict[str, str]]:
     """Return the rows of a TSV file, none if there is no such file."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+    return [row for _, row in read_texts(path).rows]

@@ -1,13 +1,12 @@
 """Numbers that tell how well steps went, session by session: what the cohort page plots, and a table of the same."""
 
-import csv
 from collections.abc import Collection, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from gliofill.derivatives import paths
 from gliofill.derivatives.session_record import Registration
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.tables import write_table
 from gliofill.report.content.facts import read_table
 from gliofill.report.status.session import SessionFacts
 
@@ -86,12 +85,8 @@ def quality_scores(output_dir: Path, chosen: Collection[str]) -> Iterator[Score]
 
 def write_scores(output_dir: Path, scores: list[Score]) -> None:
     """Write the table of scores and its data dictionary."""
-    path = output_dir / paths.SCORES
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(field.name for field in fields(Score))
-        table.writerows((*astuple(score)[:-1], f"{score.value:.6g}") for score in scores)
-    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in COLUMNS.items()})
+    rows = ((*astuple(score)[:-1], f"{score.value:.6g}") for score in scores)
+    write_table(output_dir / paths.SCORES, COLUMNS, rows)
 
 
 def _best_scores(registration: Registration | None) -> Iterator[tuple[str, float]]:

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from gliofill.cohort.reviewed_session import review_cohort
 from gliofill.cohort.states import State
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.records import note_checksums, with_dictionary
-from gliofill.files.atomic import whole_file, write_json
+from gliofill.files.tables import MISSING, write_table
 from gliofill.report.status.session import Failure, SessionSummary, read_facts
 
 COLUMNS = {
@@ -74,16 +72,9 @@ class Summary:
 
     def write(self, output_dir: Path) -> None:
         """Write the table of complete contrasts with its data dictionary, and the table of failures."""
-        rows = [_table_row(session) for session in self.sessions]
-        with whole_file(output_dir / paths.COMPLETE) as temporary:
-            pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(temporary, sep="\t", index=False)
-        dictionary = {name: {"Description": text} for name, text in COLUMNS.items()}
-        write_json((output_dir / paths.COMPLETE).with_suffix(".json"), dictionary)
+        write_table(output_dir / paths.COMPLETE, COLUMNS, map(_table_row, self.sessions))
         failures = [(f.folder, f.step, f.reason, f.log, f.slurm_log) for f in (*self.failures, *self.unfinished)]
-        with whole_file(output_dir / paths.FAILURES) as temporary:
-            pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)).to_csv(temporary, sep="\t", index=False)
-        dictionary = {name: {"Description": text} for name, text in FAILURE_COLUMNS.items()}
-        write_json((output_dir / paths.FAILURES).with_suffix(".json"), dictionary)
+        write_table(output_dir / paths.FAILURES, FAILURE_COLUMNS, failures)
         tables = (*with_dictionary(paths.COMPLETE), *with_dictionary(paths.FAILURES))
         note_checksums(output_dir, "status", tables)
 
@@ -112,16 +103,17 @@ def _record(failure: Failure) -> str:
     return paths.imputed_qc(failure.folder, Contrast(what)) if step == "impute" else paths.session_qc(failure.folder)
 
 
-def _table_row(session: SessionSummary) -> dict[str, str]:
+def _table_row(session: SessionSummary) -> tuple[str, ...]:
+    """Return the cells of `COLUMNS`."""
     participant, _, visit = session.folder.partition("/")
     synthetic = [str(contrast) for contrast, state in session.states.items() if state is State.SYNTHETIC]
-    return {
-        "participant_id": participant,
-        "session_id": visit or "n/a",
-        **{str(contrast): session.files.get(contrast, "n/a") for contrast in Contrast},
-        "synthetic": ",".join(synthetic) or "n/a",
-        "gaps": "; ".join(f"{contrast}: {reason}" for contrast, reason in session.gaps.items()) or "n/a",
-        "unusable": "; ".join(f"{contrast}: {reason}" for contrast, reason in session.unusable.items()) or "n/a",
-        "complete": "yes" if len(session.files) == len(Contrast) else "no",
-        "warnings": "; ".join(session.warnings) or "n/a",
-    }
+    return (
+        participant,
+        visit or MISSING,
+        *(session.files.get(contrast, MISSING) for contrast in Contrast),
+        ",".join(synthetic) or MISSING,
+        "; ".join(f"{contrast}: {reason}" for contrast, reason in session.gaps.items()) or MISSING,
+        "; ".join(f"{contrast}: {reason}" for contrast, reason in session.unusable.items()) or MISSING,
+        "yes" if len(session.files) == len(Contrast) else "no",
+        "; ".join(session.warnings) or MISSING,
+    )
