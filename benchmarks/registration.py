@@ -19,6 +19,7 @@ os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import ants
@@ -85,7 +86,7 @@ def impossible(data: Path, every: int) -> None:
             flagged += bool(best.problem)
             peaks.append(best.after.peak)
             mirrored.append(best.after.mirrored)
-            print(f"<!-- {kind} {case.name} {case.contrast}: {best.as_mapping()} -->", flush=True)
+            print(f"<!-- {kind} {case.name} {case.contrast}: {asdict(best.record)} -->", flush=True)
         ranges = [f"{min(values):.2f} to {max(values):.2f}" for values in (peaks, mirrored)]
         print(f"| {kind} | {flagged} of {len(chosen)} | " + " | ".join(ranges) + " |", flush=True)
 
@@ -99,7 +100,7 @@ def many(data: Path, count: int) -> None:
         best = register(case.fixed, case.brain, case.moving).best
         mean, most = case.errors_mm(best.matrix)
         found.append((mean, most, bool(best.problem)))
-        print(f"<!-- {case.name} {case.contrast}: {mean:.2f} {most:.2f} mm {best.as_mapping()} -->", flush=True)
+        print(f"<!-- {case.name} {case.contrast}: {mean:.2f} {most:.2f} mm {asdict(best.record)} -->", flush=True)
     print("| | cases | mean error, mm | 95 % are below | worst | worst voxel |\n|---|---|---|---|---|---|")
     for name, chosen in (("all", found), ("not flagged", [one for one in found if not one[2]])):
         means = np.array([mean for mean, _, _ in chosen])

@@ -62,7 +62,7 @@ def test_another_start_is_tried_only_when_those_before_led_astray(
     result = registration.register(fixed, brain, resample(moving, grid, np.linalg.inv(motion)))
     assert {attempt.start for attempt in result.attempts} == starts
     assert result.attempts[result.best_index] is result.best and result.best is result.attempts[-1]
-    assert result.best.as_mapping()["after"]["head_overlap"] > 0.8
+    assert result.record.best_attempt.after["head_overlap"] > 0.8
 
 
 def test_known_motion_between_contrasts_is_found() -> None:

@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import ants
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofill.derivatives import session_record
 from gliofill.errors import GliofillError
 from gliofill.files.itk_transform import write_transform
 from gliofill.preprocess.brain import grow
@@ -94,13 +94,14 @@ class Attempt:
             return f"it fits better with right and left exchanged ({ratio})"
         return ""
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Return plain rounded values for JSON."""
-        rounded = [
-            {key: round(value, 4) for key, value in asdict(scores).items() if np.isfinite(value)}
+    @property
+    def record(self) -> session_record.Attempt:
+        """What the record of the session keeps of it, rounded."""
+        before, after = (
+            {name: round(value, 4) for name, value in asdict(scores).items() if np.isfinite(value)}
             for scores in (self.before, self.after)
-        ]
-        return {"start": self.start, "before": rounded[0], "after": rounded[1], "problem": self.problem}
+        )
+        return session_record.Attempt(self.start, before, after, self.problem)
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,12 @@ class Registration:
     def matrix(self) -> NDArray[np.float64]:
         """The transform, shape (4, 4)."""
         return self.best.matrix
+
+    @property
+    def record(self) -> session_record.Registration:
+        """What the record of the session keeps of it."""
+        attempts = tuple(attempt.record for attempt in self.attempts)
+        return session_record.Registration(problem=self.best.problem, best=self.best_index, attempts=attempts)
 
 
 def register(

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import ants
 import numpy as np
@@ -129,12 +128,7 @@ def align(
 
 def _write_registration(result: Registration, out: Path) -> None:
     write_transform(out, result.matrix)
-    content: dict[str, Any] = {
-        "problem": result.best.problem,
-        "best": result.best_index,
-        "attempts": [attempt.as_mapping() for attempt in result.attempts],
-    }
-    out.with_suffix(".json").write_text(json.dumps(content))
+    out.with_suffix(".json").write_text(json.dumps(result.record.to_json()))
 
 
 def resample_to_grid(

@@ -1,8 +1,6 @@
 """What a verdict on an image is: a code for machines, a sentence for people, the number and the threshold."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 #: every code and what it means; written into data dictionaries and checked whenever a verdict is made
 CODES = {
@@ -60,12 +58,3 @@ class Verdict:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"verdict code {self.code!r} has no explanation in CODES")
-
-    @classmethod
-    def from_mapping(cls, content: Mapping[str, Any]) -> Self:
-        """Restore what `as_mapping` stored."""
-        return cls(**content)
-
-    def as_mapping(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from gliofill import __version__
 from gliofill.cohort.review import Outcome
@@ -179,7 +178,7 @@ def _carry_to_native(
     return names
 
 
-def _sidecar(model: Model, source_name: str, why: str, state: Outcome, outside: Sequence[str]) -> dict[str, Any]:
+def _sidecar(model: Model, source_name: str, why: str, state: Outcome, outside: Sequence[str]) -> dict[str, object]:
     source, target = model.task.source, model.task.target
     warnings = [DEMONSTRATION_WARNING] if model.is_demonstration else []
     if state.status == "flagged":
@@ -204,7 +203,7 @@ def _sidecar(model: Model, source_name: str, why: str, state: Outcome, outside: 
     }
 
 
-def _uncertainty_sidecar(model: Model, calibration: Calibration, image: str) -> dict[str, Any]:
+def _uncertainty_sidecar(model: Model, calibration: Calibration, image: str) -> dict[str, object]:
     return {
         "Description": f"How far the acquired {model.task.target} may lie from its synthetic image: half-width of an "
         f"interval that held {calibration.coverage:.0%} of the brain voxels of held-out sessions",

@@ -1,7 +1,6 @@
 """What can be wrong with an output folder, told in one line."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 REBUILD = "gliofill verify --repair marks it to be made again"
 RUN = "run the same command again"
@@ -40,7 +39,7 @@ class Finding:
         """
         return f"{_printable(self.file)}: {self.problem}; {self.remedy}"
 
-    def as_mapping(self) -> dict[str, Any]:
+    def as_mapping(self) -> dict[str, object]:
         """Return the finding for JSON."""
         return asdict(self)
 

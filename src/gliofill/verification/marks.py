@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 
@@ -46,7 +45,7 @@ def problems(image: Path, sidecar: Path, kind: str) -> Iterator[tuple[Path, str]
         yield image, problem
 
 
-def _sidecar_problems(fields: Mapping[str, Any], kind: str) -> Iterator[str]:
+def _sidecar_problems(fields: Mapping[str, object], kind: str) -> Iterator[str]:
     missing = [name for name in KINDS[kind] if fields.get(name) in (None, "", [])]
     if kind == "desc-imputed":
         method = fields.get("SynthesisMethod")

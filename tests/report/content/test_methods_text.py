@@ -59,3 +59,15 @@ def test_a_reference_reads_alike_as_line_and_as_bibtex() -> None:
     assert REFERENCES["n4"].line.startswith("Tustison NJ, et al. N4ITK: improved")
     assert "author = {Tustison, NJ and others}" in REFERENCES["n4"].bibtex
     assert "pages = {1310--1320}" in REFERENCES["n4"].bibtex
+
+
+def test_the_methods_of_sessions_are_counted_together() -> None:
+    sessions = [
+        Methods(masks=known_masks(["network"]), mask_models=("brain-1",), bias_corrected=True),
+        Methods(masks=known_masks(["provided"])),
+        Methods(masks=known_masks(["network"]), mask_models=("brain-1",), is_longitudinal=True),
+        Methods(),
+    ]
+    together = Methods.together(sessions)
+    assert together.masks == (("network", 2), ("provided", 1)) and together.mask_models == ("brain-1",)
+    assert together.bias_corrected and together.is_longitudinal and not Methods.together([]).masks

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gliofill.cohort.coverage import Row
 from gliofill.cohort.reviewed_session import review_cohort
@@ -167,7 +166,7 @@ def _failure_lines(output_dir: Path, summary: Summary) -> list[FailureLine]:
     return lines
 
 
-def _audit_table(rows: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+def _audit_table(rows: Iterable[Mapping[str, str]]) -> dict[str, object]:
     """Turn the long table of the audit into one with a column per metric, the model before what needs none."""
     metrics: list[str] = []
     lines: dict[tuple[str, ...], dict[str, Mapping[str, str]]] = defaultdict(dict)
