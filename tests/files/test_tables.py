@@ -24,9 +24,11 @@ def test_table_and_dictionary_are_written_beside_each_other(tmp_path: Path) -> N
     assert list(json.loads((tmp_path / "t.json").read_text())) == ["Notes", *COLUMNS]
 
 
-@given(
-    st.lists(st.tuples(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))] * 3), max_size=5)
-)
+#: cells are one line each; what a file is called is shown without control characters
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))
+
+
+@given(st.lists(st.tuples(CELL, CELL, CELL), max_size=5))
 def test_any_texts_survive_the_round_trip(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:
