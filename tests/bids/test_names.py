@@ -20,6 +20,7 @@ def test_a_name_put_together_is_taken_apart_into_the_same_parts(entities, suffix
     assert list(parsed.entities) == list(entities)
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(), st.text("sub-01_T1w.nigz", max_size=30)))
 def test_any_text_is_refused_or_survives_the_round_trip(text):
     try:

@@ -189,6 +189,7 @@ def test_a_recorded_failure_fails_its_step_only_where_the_run_is_to_stop(
     assert "gliofill: sub-01 T2w failed: pattern '{patient}.nii.gz': unknown placeholder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_report_only_tells_what_is_missing_and_makes_nothing_else(
     started: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_lesion_labels_are_found_too_and_before_those_of_the_pattern(tmp_path: P
     assert plan.lesion is not None and plan.lesion.path.is_relative_to(tmp_path / "masks") and plan.brain_mask is None
 
 
+@pytest.mark.slow
 def test_a_mask_that_was_only_reoriented_is_taken_voxel_by_voxel(tmp_path: Path) -> None:
     rows, settings = cohort(tmp_path)
     turned = nib.as_closest_canonical(nib.Nifti1Image(ball(), AFFINE))

@@ -112,6 +112,7 @@ def test_every_method_is_scored_on_every_tested_session(root: Path) -> None:
     assert "T2w-to-FLAIR fold 1: lesion, nolesion on 3 sessions" in lines
 
 
+@pytest.mark.slow
 def test_the_same_evaluation_gives_the_same_bytes(root: Path) -> None:
     first = {path.name: path.read_bytes() for path in run(root).iterdir()}
     assert {path.name: path.read_bytes() for path in run(root).iterdir()} == first

@@ -44,6 +44,7 @@ def grid(spacing: tuple[float, float, float], degrees: tuple[float, float, float
     return affine, shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spacing", "degrees", "flips"),
     [

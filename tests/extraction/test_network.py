@@ -60,7 +60,7 @@ def test_weights_of_another_shape_and_damaged_files_are_refused(tmp_path: Path):
     with pytest.raises(GliofillError, match=r"weights\.safetensors: down\.1.* has shape"):
         load_model(tmp_path)
     write_json(tmp_path / METADATA, {**good, "kind": "T2w-to-FLAIR"})
-    with pytest.raises(GliofillError, match=r"model\.json: is no model for brain extraction .* kind"):
+    with pytest.raises(GliofillError, match=r"model\.json: is not a brain-extraction model .* kind"):
         load_model(tmp_path)
     write_json(tmp_path / METADATA, good)
     (tmp_path / WEIGHTS).write_bytes((tmp_path / WEIGHTS).read_bytes()[:-8])

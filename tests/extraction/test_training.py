@@ -16,6 +16,7 @@ from gliofill.extraction.training import LOSSES, STATE, BrainRecipe, train_brain
 TINY = BrainRecipe(images=6, widths=(4, 8), shape=(48, 56, 48), save_every=2, decay_fraction=0.0, warm_up=1)
 
 
+@pytest.mark.slow
 def test_the_network_learns_one_example_by_heart():
     torch.manual_seed(0)
     points = torch.stack(torch.meshgrid(*[torch.linspace(-32, 32, 32)] * 3, indexing="ij"))
@@ -36,6 +37,7 @@ def test_the_network_learns_one_example_by_heart():
     assert 2 * float((mask & (distance < 0)).sum()) / float(mask.sum() + (distance < 0).sum()) > 0.98
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path):
     train_brain(tmp_path / "whole", TINY, device="cpu", workers=0)
     train_brain(tmp_path / "parts", dataclasses.replace(TINY, images=2), device="cpu", workers=0)
@@ -48,6 +50,7 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path):
     assert load_model(tmp_path / "whole").widths == (4, 8)
 
 
+@pytest.mark.slow
 def test_a_finished_training_says_so_and_other_settings_are_refused(tmp_path: Path):
     said: list[str] = []
     recipe = dataclasses.replace(TINY, images=2)

@@ -164,6 +164,7 @@ def test_offline_asks_nobody_and_checks_what_is_there(
     assert "gliofill: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_only_the_subcommand_fetch_can_open_the_network() -> None:
     network = {
         "urllib.request",

@@ -7,6 +7,7 @@ from gliofill.preprocess.bias import correct_bias
 from gliofill.preprocess.brain import built_in_template
 
 
+@pytest.mark.slow
 def test_bias_field_is_removed_and_the_scale_kept() -> None:
     truth, brain = built_in_template(Contrast.T1W)
     head = ants.get_mask(truth)

@@ -22,6 +22,8 @@ from gliofill.preprocess.registration import register
 from gliofill.preprocess.resampling import resample
 from gliofill.simulation.head import built_in_head, render
 
+pytestmark = pytest.mark.slow
+
 # a little below what was measured: docs/preprocessing.md; the schematic head's own mask has the CSF over the gyri too
 LEAST_SCHEMATIC, LEAST_REAL = 0.92, 0.94
 REAL = {

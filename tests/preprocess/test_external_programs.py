@@ -24,6 +24,8 @@ from gliofill.preprocess import steps
 from gliofill.preprocess.session import preprocess_session
 from gliofill.simulation.head import built_in_head, render
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[1] / "support" / "brain_program.py"
 PROGRAMS = {"mri_synthstrip": "synthstrip", "nipreps-synthstrip": "synthstrip", "hd-bet": "hd-bet"}
 

@@ -14,6 +14,7 @@ from gliofill.preprocess.brain import built_in_template, read_template
 from gliofill.preprocess.steps import strip
 
 
+@pytest.mark.slow
 def test_a_brain_mask_is_carried_over_from_a_head_in_files(tmp_path: Path) -> None:
     head, brain = built_in_template(Contrast.T1W)
     files = tmp_path / "head.nii.gz", tmp_path / "mask.nii.gz"
@@ -29,6 +30,7 @@ def test_a_brain_mask_is_carried_over_from_a_head_in_files(tmp_path: Path) -> No
     assert dice(found.numpy() > 0, true.numpy() > 0.5) > 0.97
 
 
+@pytest.mark.slow
 def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
     head, brain = built_in_template(Contrast.T1W)
     ants.image_write(head, str(tmp_path / "head.nii.gz"))

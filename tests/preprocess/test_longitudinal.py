@@ -23,6 +23,8 @@ from gliofill.preprocess.rigid import read_matrix
 from gliofill.preprocess.session import preprocess_session
 from gliofill.simulation.phantom.patient import GeneratedScan, make_patient, scan_patient
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = "sub-01/ses-01", "sub-01/ses-02"
 #: what each session has: the second lacks the contrast that the first would be registered through
 CONTRASTS = {FIRST: (Contrast.T1POST, Contrast.T2W), SECOND: (Contrast.T1W, Contrast.T2W)}

@@ -103,7 +103,6 @@ def test_a_synthetic_image_goes_back_to_where_the_reference_was_acquired(tmp_pat
 @pytest.fixture
 def _known_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(Negative(1, 0))
-    model.metadata["recipe"] = {"seed": 0}
     monkeypatch.setattr(gap, "load_model", lambda *_: model)
     monkeypatch.setattr(gap, "judge_source", lambda *_: {"problems": []})
 

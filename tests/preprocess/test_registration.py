@@ -15,6 +15,8 @@ from gliofill.preprocess.registration import Attempt, register
 from gliofill.preprocess.registration_scores import Scorer, Scores, turn
 from gliofill.preprocess.resampling import resample
 
+pytestmark = pytest.mark.slow
+
 CENTRE = np.array([0.0, -20.0, 10.0])
 #: turned by a wrong header, and tilted as a head may lie
 TURNED = turn(CENTRE, Rotation.from_euler("xyz", (90, 5, 0), degrees=True))

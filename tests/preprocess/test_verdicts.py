@@ -11,6 +11,8 @@ from gliofill.derivatives.session_record import Attempt, BrainMask, Preprocessed
 from gliofill.preprocess.verdicts import LEAST, LEAST_TEMPLATE, judge_registration, judge_session
 from gliofill.simulation.head import built_in_head, render
 
+pytestmark = pytest.mark.slow
+
 GOOD = {"mutual_information": 0.5, "head_overlap": 0.95, "brain_in_field": 1.0, "peak": 3.0}
 
 

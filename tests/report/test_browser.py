@@ -12,6 +12,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 from tests.report.conftest import HOSTILE, Tree, page_data, visiting
 
+pytestmark = pytest.mark.slow
+
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *words: object) -> None:

@@ -176,6 +176,7 @@ def test_a_step_that_gets_sigterm_leaves_neither_files_nor_processes(tmp_path: P
     assert [file.name for file in tmp_path.iterdir()] == ["child"] and wait_until(lambda: not psutil.pid_exists(child))
 
 
+@pytest.mark.slow
 def test_a_step_ends_when_the_run_that_started_it_is_killed(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
     run = ProcessIdentity("", other.pid, psutil.Process(other.pid).create_time())
     step, child = start_step(tmp_path, **{RUN: str(ProcessIdentity(ProcessIdentity.own().host, run.pid, run.started))})

@@ -64,6 +64,7 @@ def files_of(output: Path, folder: str) -> dict[str, bytes]:
     return {name: (output / name).read_bytes() for name in names if (output / name).is_file()}
 
 
+@pytest.mark.slow
 def test_what_was_filled_ahead_is_what_its_own_job_makes_and_costs_it_no_model(
     output: Path, gpu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,8 @@ from gliofill.metrics.similarity import LinearMapping
 from gliofill.synthesis.gap import fill
 from gliofill.synthesis.volume import Source
 
+pytestmark = pytest.mark.slow
+
 TASK = TASKS[0]
 COMPLETE = ("sub-01", "sub-02/ses-1", "sub-02/ses-2", "sub-03", "sub-04")
 GAP, FLAGGED, FAILED = "sub-05", "sub-06", "sub-07"

@@ -19,6 +19,8 @@ from gliofill.evaluation.figures.all import (
 from gliofill.evaluation.panels import Panel
 from gliofill.evaluation.panels import write_panels as save_panels
 
+pytestmark = pytest.mark.slow
+
 TASK = Task(Contrast.T2W, Contrast.FLAIR)
 METHODS = {"input": 0.4, "zeros": 0.1, "linear": 0.5, "histogram": 0.5, "l1": 0.7, "nolesion": 0.65, "lesion": 0.6}
 SETTINGS = {

@@ -49,6 +49,7 @@ def interrupted(
             train(recipe, Sessions(task, cases), folder, Runtime(log=silent))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
 def test_one_batch_can_be_overfitted(recipe: Recipe, upsampling: str) -> None:
     recipe = dataclasses.replace(
@@ -72,6 +73,7 @@ def test_one_batch_can_be_overfitted(recipe: Recipe, upsampling: str) -> None:
     assert last["lesion"] < 0.02
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +263,7 @@ def test_an_ensemble_is_trained_from_different_seeds_and_calibrated(
     assert not list(tmp_path.glob("training-state*"))
 
 
+@pytest.mark.slow
 def test_a_stopped_ensemble_keeps_its_finished_networks(
     recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,12 +58,14 @@ def test_proposals_are_within_the_ranges_and_of_their_type(seed: int, count: int
     assert float(f"{drawn['learning_rate']:.4g}") == drawn["learning_rate"]
 
 
+@pytest.mark.slow
 def test_proposals_approach_the_best_settings() -> None:
     last = propose(history(14), RANGES, seed=0)
     assert last["batch_size"] == 2
     assert 0.00005 < last["learning_rate"] < 0.0002
 
 
+@pytest.mark.slow
 def test_a_proposal_depends_on_seed_and_trials_but_not_on_the_process() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(__file__.rsplit('/', 1)[0])!r}); import test_proposal as t;"
@@ -75,6 +77,7 @@ def test_a_proposal_depends_on_seed_and_trials_but_not_on_the_process() -> None:
     assert propose(known[:5], RANGES, seed=0) != propose(known[:5], RANGES, seed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "value"),
     [(TrialState.RUNNING, None), (TrialState.PRUNED, 0.3), (TrialState.FAIL, None)],

@@ -74,6 +74,7 @@ def start() -> Iterator[Any]:
         worker.communicate()
 
 
+@pytest.mark.slow
 def test_two_processes_run_every_trial_once(tmp_path: Path, start: Any) -> None:
     workers = [start(tmp_path, 20, 0.02) for _ in range(2)]
     begun = [worker.communicate(timeout=60)[0].split() for worker in workers]
@@ -85,6 +86,7 @@ def test_two_processes_run_every_trial_once(tmp_path: Path, start: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_trial_of_a_killed_process_is_run_again_and_the_total_is_exact(tmp_path: Path, start: Any) -> None:
     victim = start(tmp_path, 3, 60)
     assert victim.stdout.readline() == "0\n"

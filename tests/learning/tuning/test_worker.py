@@ -90,6 +90,7 @@ def search_study(folder: Path, task: Task) -> SharedStudy:
     return SharedStudy(folder, task.name, distributions={}, propose=lambda trials: {})
 
 
+@pytest.mark.slow
 def test_a_study_ends_with_a_table_and_the_best_recipe(
     recipe: Recipe, work: Callable[..., Path], tmp_path: Path, task: Task
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_study_ends_with_a_table_and_the_best_recipe(
     assert comments[-2].endswith("(2 of 2 seeds), chosen") and comments[-1].endswith("(2 of 2 seeds)")
 
 
+@pytest.mark.slow
 def test_a_study_that_is_over_trains_nothing_and_writes_the_same(
     recipe: Recipe, work: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_study_that_is_over_trains_nothing_and_writes_the_same(
     assert len((tmp_path / "journal.log").read_text().splitlines()) <= journal + 2  # Optuna notes each opening
 
 
+@pytest.mark.slow
 def test_a_study_can_be_continued_with_more_trials(recipe: Recipe, work: Callable[..., Path], tmp_path: Path) -> None:
     work(recipe, trials=1)
     first = rows(tmp_path)[0]
@@ -145,6 +148,7 @@ def test_a_study_can_be_continued_with_more_trials(recipe: Recipe, work: Callabl
     assert [row["repeat"] for row in rows(tmp_path)] == ["0", "0", "1", "1"]
 
 
+@pytest.mark.slow
 def test_no_model_and_no_state_is_left(recipe: Recipe, work: Callable[..., Path], tmp_path: Path) -> None:
     work(recipe, trials=1, repeats=1, checkpoint_every=1)
     left = {path.name for path in (tmp_path / "runs" / "trial-000_seed-0").iterdir()}
@@ -234,6 +238,7 @@ def test_a_stop_request_gives_the_trial_back_and_it_ends_as_if_nothing_had_happe
     assert [row | {"seconds": ""} for row in rows(stopped_in)] == [row | {"seconds": ""} for row in whole]
 
 
+@pytest.mark.slow
 def test_trials_below_the_median_are_pruned_but_not_at_their_end(
     recipe: Recipe, work: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +251,7 @@ def test_trials_below_the_median_are_pruned_but_not_at_their_end(
     assert {row["ssim_lesion"] for row in table} == {"n/a"}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_trial(
     recipe: Recipe, work: Callable[..., Path], tmp_path: Path, sessions: Path, task: Task
 ) -> None:

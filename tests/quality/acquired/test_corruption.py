@@ -19,6 +19,8 @@ from gliofill.quality.acquired.usability import judge, measure
 from gliofill.simulation.artefacts.corruptions import CORRUPTIONS
 from gliofill.simulation.artefacts.grid import Grid, Image
 
+pytestmark = pytest.mark.slow
+
 SPACING_MM = (2.0, 2.0, 5.0)
 AFFINE = np.diag([*SPACING_MM, 1.0])
 GRID = Grid(SPACING_MM, slice_axis=2, phase_axis=1)

@@ -70,6 +70,7 @@ def test_evidence_is_that_of_the_axis_that_stands_out() -> None:
     assert evidence(table, Weights((1.0, 0.0, 0.0, 2.0), -1.0)) == pytest.approx(7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrast", list(Contrast), ids=str)
 def test_still_heads_pass_at_any_resolution_with_and_without_skull(contrast: Contrast) -> None:
     head = built_in_head()

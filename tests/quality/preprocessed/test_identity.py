@@ -11,6 +11,8 @@ from gliofill.quality.preprocessed.identity_measures import TissueMaps, enhancem
 from gliofill.simulation.head import built_in_head, render
 from gliofill.template import grey_matter_map, template_brain, white_matter_map
 
+pytestmark = pytest.mark.slow
+
 Images = dict[Contrast, np.ndarray]
 
 
@@ -97,6 +99,7 @@ def test_a_mask_too_small_to_judge_gives_no_opinion(images: Images, brain: np.nd
     assert identify(images, tiny, maps)[Contrast.T2W].look is Look.UNCLEAR
 
 
+@pytest.mark.slow
 def test_enhancement_changes_its_sign_with_the_order(images: Images, brain: np.ndarray, maps: TissueMaps) -> None:
     from gliofill.quality.preprocessed.identity_measures import Regions
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from tests.report.conftest import Tree
 
 from gliofill import __version__
@@ -9,6 +10,8 @@ from gliofill.derivatives import paths
 from gliofill.report.content.methods_text import Methods, known_masks
 from gliofill.report.content.provenance import ModelIdentity
 from gliofill.report.content.references import REFERENCES
+
+pytestmark = pytest.mark.slow
 
 
 def test_citation_of_a_run_names_models_training_data_versions_and_references(tree: Tree) -> None:

@@ -15,6 +15,8 @@ from gliofill.derivatives import paths
 from gliofill.files.atomic import read_json, write_json
 from gliofill.report.pages.upkeep import outdated_pages, write_last_page
 
+pytestmark = pytest.mark.slow
+
 IMPUTED = paths.imputed_qc("sub-02", Contrast.FLAIR)
 
 
@@ -50,6 +52,7 @@ def remove(name: str) -> Callable[[Path], None]:
     return lambda output: (output / name).unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

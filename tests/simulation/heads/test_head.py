@@ -11,6 +11,8 @@ from gliofill.simulation.heads.stream import GeneratedImages
 from gliofill.simulation.heads.template import Template, load_template, signed_distance
 from gliofill.simulation.hull import close
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (72, 88, 72)
 
 

@@ -16,6 +16,8 @@ from gliofill.files.nifti import read_image, spacing_mm
 from gliofill.simulation.phantom.dataset import KINDS, generate_cohort
 from gliofill.simulation.phantom.patient import make_patient, scan_patient
 
+pytestmark = pytest.mark.slow
+
 COARSE = 4.0
 SEED = 11
 IMAGES = {c: "_".join(part for part in (c.ce_entity, c.suffix) if part) for c in Contrast}
