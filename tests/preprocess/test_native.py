@@ -15,6 +15,7 @@ from tests.synthesis.test_volume import Negative, make_model
 from gliofill.config.settings import ImputeSettings, PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
+from gliofill.derivatives.imputation_record import SourceDomain
 from gliofill.derivatives.session_record import PreprocessedContrast
 from gliofill.files.atomic import read_json, write_json
 from gliofill.files.itk_transform import write_transform
@@ -104,7 +105,7 @@ def test_a_synthetic_image_goes_back_to_where_the_reference_was_acquired(tmp_pat
 def _known_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(Negative(1, 0))
     monkeypatch.setattr(gap, "load_model", lambda *_: model)
-    monkeypatch.setattr(gap, "judge_source", lambda *_: {"problems": []})
+    monkeypatch.setattr(gap, "judge_source", lambda *_: SourceDomain(known=False, problems=(), scores={}))
 
 
 @pytest.mark.usefixtures("_known_model")
