@@ -2,11 +2,11 @@
 
 
 class GliofillError(Exception):
-    """Bad input or a failed step, told in one line: which file or key, what is wrong, what to do."""
+    """Bad input or a failed step, in one line: which file or key, what is wrong, what to do."""
 
 
 class MachineError(Exception):
-    """A disk is full or gone, or a process was killed, told in one line: no fault of the data, so recorded of none."""
+    """A disk is full or gone, or a process was killed, in one line: no fault of the data, so recorded of none."""
 
 
 class TrainingDivergedError(GliofillError):

@@ -1,4 +1,4 @@
-"""The reviewer's table: what it says is read, and what is wrong in it is told with its row."""
+"""The reviewer's table: what it says is read, and what is wrong in it is reported with its row."""
 
 from pathlib import Path
 

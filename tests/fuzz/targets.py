@@ -30,7 +30,7 @@ from gliofill.learning.training.split import read_split
 from gliofill.quality.acquired.measurement import Measurement
 from gliofill.quality.acquired.usability import header_problem, judge, measure
 
-# as the command line does: it tells what it mends
+# as the command line does: it reports repairs
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 _GOOD = Measurement(shape=(192, 224, 28), spacing_mm=(1.0, 1.0, 5.0), units="mm")
 _NAME = parse_name("sub-01_acq-x_run-02_T1w.nii.gz")

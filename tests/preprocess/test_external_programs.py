@@ -1,4 +1,4 @@
-"""SynthStrip and HD-BET as processes: what they are told, where they work, and how each failure reads.
+"""SynthStrip and HD-BET as processes: how they are called, where they work, and how each failure reads.
 
 Their weights cannot be downloaded here, so that a script takes their place (`tests/support/brain_program.py`);
 docs/preprocessing.md tells what was tried with the programs themselves.

@@ -38,7 +38,7 @@ class Damage:
     make
         Makes it in a session's ``anat`` folder, given that and the beginning of its file names.
     status
-        What the coverage table is to say of the session's T2w; ok where every reader mends the damage in one way.
+        What the coverage table is to say of the session's T2w; ok where every reader repairs the damage in one way.
     says
         Part of the reason, or of the warnings.
     """

@@ -31,9 +31,9 @@ def explain_absence(dataset: Dataset, session: Session, contrast: Contrast) -> s
     ]
     if not left_out:
         return "no such image in the dataset"
-    told = [f"{printable(item.path.name)} ({printable(item.reason)})" for item in left_out[:_SHOWN]]
+    named = [f"{printable(item.path.name)} ({printable(item.reason)})" for item in left_out[:_SHOWN]]
     more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
-    return f"no such image in the dataset; not used: {', '.join(told)}{more}"
+    return f"no such image in the dataset; not used: {', '.join(named)}{more}"
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,7 @@ class FolderListing:
 
 
 def list_folder(path: str) -> FolderListing:
-    """List a folder; images whose content is not there are told apart from those that are.
+    """List a folder; images whose content is not there are distinguished from those that are.
 
     Raises
     ------

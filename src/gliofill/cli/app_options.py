@@ -195,7 +195,7 @@ def make_config(options: argparse.Namespace) -> dict[str, Any]:
     Raises
     ------
     GliofillError
-        If that file cannot be read, or an output space is not to be had.
+        If that file cannot be read, or an output space is not available.
     """
     for space in options.output_spaces:
         if space.partition(":")[0] not in SPACES:

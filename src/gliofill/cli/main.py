@@ -33,7 +33,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run gliofill and return the exit code: 0 all well, 1 something failed, 2 wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # it tells what it mends in headers without telling in which file; what matters stands in the tables
+    # it reports repairs of headers without naming the file; what matters is in the tables
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="nibabel")
     try:

@@ -1,4 +1,4 @@
-"""Brain extraction by programs of others, SynthStrip and HD-BET, each run as a process in a folder of its own."""
+"""Brain extraction by third-party tools, SynthStrip and HD-BET, each run as a process in a folder of its own."""
 
 import os
 import shutil

@@ -48,7 +48,7 @@ def read_masks(
     """Read the masks of a session, and let its contrasts vote where the brain was measured in all of them.
 
     A contrast whose registration has a problem has no vote, for its brain may lie elsewhere; how far it agrees with
-    the others is told all the same.
+    the others is reported all the same.
     """
     if not votes(plan, settings):
         return SessionMasks({space.label: read_image(space.find(MASK))[0] > 0.5 for space in spaces}, {}, ())

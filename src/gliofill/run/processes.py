@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process that can be told from a later one with the same number.
+    """A process that can be distinguished from a later one with the same number.
 
     Attributes
     ----------

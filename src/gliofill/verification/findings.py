@@ -1,4 +1,4 @@
-"""What can be wrong with an output folder, told in one line."""
+"""What can be wrong with an output folder, in one line."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -20,7 +20,7 @@ class Finding:
         What to do.
     remove
         Files without which the workflow makes the damaged one again, and that one itself; relative to the output
-        folder. Empty if a run does so anyway, or nothing but a person can mend it.
+        folder. Empty if a run does so anyway, or only a person can repair it.
     """
 
     file: str

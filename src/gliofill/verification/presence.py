@@ -55,7 +55,7 @@ def unfinished(output_dir: Path, claims: Claims) -> Iterator[Finding]:
 def _unvouched_page(output_dir: Path, page: str) -> Finding:
     if (output_dir / page).is_file():
         return Finding(page, "has no checksum", remove=(page, paths.INDEX))
-    # the page over the cohort comes last, and mends those of the sessions
+    # the page over the cohort comes last, and renews those of the sessions
     if (output_dir / paths.INDEX).is_file():
         return Finding(page, "is not there", remove=(paths.INDEX,))
     return Finding(page, "is not there", RUN)

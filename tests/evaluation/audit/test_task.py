@@ -264,7 +264,7 @@ def test_metrics_are_those_of_the_evaluation(
     assert expected["model"].coverage == pytest.approx(row["coverage"], rel=1e-5)
 
 
-def test_fitted_floors_leave_the_session_out(cohort: Path, model: Path) -> None:
+def test_fitted_baselines_leave_the_session_out(cohort: Path, model: Path) -> None:
     # the target is a falling line of the source, in every session but this one
     target = cohort / paths.preprocessed("sub-04", TASK.target)
     source, _ = read_source(cohort, "sub-04")
@@ -276,7 +276,7 @@ def test_fitted_floors_leave_the_session_out(cohort: Path, model: Path) -> None:
     assert linear["sub-04"] > 0.3
 
 
-def test_a_single_session_has_no_fitted_floors(cohort: Path, model: Path) -> None:
+def test_a_single_session_has_no_fitted_baselines(cohort: Path, model: Path) -> None:
     metrics, _, _ = run(cohort, model, AuditSettings(sessions=1))
     assert list(metrics["method"]) == ["input", "zeros", "model"]
 

@@ -1,4 +1,4 @@
-"""Acquisition: plane, gaps and field of view are told from the affine, the sidecar and a coarse look at the head."""
+"""Acquisition: plane, gaps and field of view are read from the affine, the sidecar and a coarse look at the head."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Motion is told by edges that hang together along one axis less than they should."""
+"""Motion is detected by edges that hang together along one axis less than they should."""
 
 import numpy as np
 import pytest

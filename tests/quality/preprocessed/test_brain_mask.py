@@ -1,4 +1,4 @@
-"""Brain masks: a right one raises nothing, a wrong one is told by what is wrong."""
+"""Brain masks: a right one raises nothing, a wrong one is reported with what is wrong."""
 
 from dataclasses import replace
 

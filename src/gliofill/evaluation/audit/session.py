@@ -27,7 +27,7 @@ Voxels = tuple[NDArray[np.float16], NDArray[np.float16]]
 
 @dataclass(frozen=True)
 class Audited:
-    """What one session told.
+    """What one session showed.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def audit_session(
     synthesis = hide_and_impute(source, model, settings)
     # only from here on the target is read
     volume = load_case(case, crop_minimum=model.training.crop_minimum)
-    predictions = {**_floors(volume, others), MODEL: on_unit_scale(synthesis, model.output_scale, volume)}
+    predictions = {**_baselines(volume, others), MODEL: on_unit_scale(synthesis, model.output_scale, volume)}
     scores = score_session(volume, predictions, task=model.task.name, fold=0, threads=threads)
     scale = volume.target_scale
     return Audited(
@@ -100,7 +100,7 @@ def hide_and_impute(source: Source, model: Model, settings: ImputeSettings) -> S
     )
 
 
-def _floors(volume: Volume, others: Sequence[Voxels]) -> dict[str, Predicted]:
+def _baselines(volume: Volume, others: Sequence[Voxels]) -> dict[str, Predicted]:
     if others:
         images = Baselines.of_samples(others).predict(volume.source)
         return {method: Predicted(image) for method, image in images.items()}

@@ -110,7 +110,7 @@ def frame_of(table: str, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
 
 
 def write(path: Path, frame: pd.DataFrame, notes: Sequence[str] = ()) -> None:
-    """Write a table, its kind told by its name, and its data dictionary; notes stand in the latter."""
+    """Write a table, its kind given by its name, and its data dictionary; notes stand in the latter."""
     write_frame(path, COLUMNS[path.name], frame, notes)
 
 

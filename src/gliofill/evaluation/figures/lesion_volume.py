@@ -21,7 +21,7 @@ MEASURES = {
 }
 NUMBERS = ["lesion_ml", *MEASURES]
 
-#: a rank correlation of fewer patients is not told
+#: a rank correlation of fewer patients is not shown
 LEAST_FOR_CORRELATION = 6
 
 EDGE: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.3, "zorder": 2}

@@ -1,4 +1,4 @@
-"""The model card: the facts of ``model.json`` told to a reader."""
+"""The model card: the facts of ``model.json`` for a reader."""
 
 from collections.abc import Mapping
 from typing import Any

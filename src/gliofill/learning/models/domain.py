@@ -36,7 +36,7 @@ _LEAST_MARGIN = 0.1
 #: share of the leave-one-out distances that the limit starts from
 _QUANTILE = 0.99
 
-#: how each score is told to people; with the unit
+#: how each score is shown to people, with its unit
 _WORDS: Mapping[str, tuple[str, str]] = {
     "intensities": ("distribution of intensities", ""),
     "tissues": ("order of white matter, grey matter and CSF", ""),

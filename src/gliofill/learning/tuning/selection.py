@@ -1,4 +1,4 @@
-"""Which of the tuned settings are best, told as a table of all trainings and a recipe."""
+"""Which of the tuned settings are best, as a table of all trainings and a recipe."""
 
 import statistics
 from collections import Counter
@@ -161,9 +161,9 @@ def write_best(
         Number of held-out sessions that the scores are means over.
     """
     counts = Counter(training.state for training in search)
-    told = ", ".join(f"{counts[state]} {state}" for state in STATES.values() if counts[state])
+    counted = ", ".join(f"{counts[state]} {state}" for state in STATES.values() if counts[state])
     lines = [
-        f"Recipe {recipe.name}, tuned for {task.name} in {len(search)} trials ({told}).",
+        f"Recipe {recipe.name}, tuned for {task.name} in {len(search)} trials ({counted}).",
         f"SSIM in the brain, mean of the held-out sessions ({sessions}), at the best validation; mean and deviation",
         "over seeds (higher is better). The search picked these trials by their first seed, which flatters it:",
         *(f"  {finalist}{', chosen' if finalist is ranked[0] else ''}" for finalist in ranked),

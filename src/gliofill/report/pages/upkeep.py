@@ -22,7 +22,7 @@ def write_last_page(output_dir: Path, folder: str, *, bids_dir: Path | None = No
     """Write the page of a session if all that is planned for it is there.
 
     A page that cannot be written does not make the step fail which made the images: what is missing or old is written
-    with the page over the cohort, and told there if it cannot be.
+    with the page over the cohort, and reported there if it cannot be.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def _problem_of_writing(output_dir: Path, bids_dir: Path | None, folder: str) ->
 
     try:
         write_session_page(output_dir, folder, bids_dir=bids_dir)
-    except Exception as error:  # a damaged picture or a full disk is the affair of this page alone
+    except Exception as error:  # a damaged picture or a full disk concerns only this page
         return _in_a_line(error)
     return ""
 

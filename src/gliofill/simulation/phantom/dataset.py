@@ -89,7 +89,7 @@ def generate_cohort(
     kinds
         Which gaps the sessions have; ``KINDS[:1]`` for none.
     log
-        Is told of each session.
+        Is called for each session.
 
     Raises
     ------
