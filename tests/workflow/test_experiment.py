@@ -96,8 +96,8 @@ def test_what_is_lost_of_a_finished_step_is_made_again(cohort: Path, results: Pa
     ("change", "message"),
     [
         ({"train": {"compare": ["bets"]}}, "recipe 'bets' is neither a file nor one of"),
-        ({"split": {"scheme": "fraction"}}, "'split.scheme' is 'fraction'; it must be one of"),
-        ({"tune": {"trails": 3}}, "unknown key 'tune.trails'; did you mean 'trials'?"),
+        ({"split": {"scheme": "fraction"}}, "split.scheme is 'fraction'; it must be one of"),
+        ({"tune": {"trails": 3}}, "unknown key tune.trails; did you mean 'trials'?"),
     ],
     ids=["recipe", "scheme", "key"],
 )

@@ -319,7 +319,7 @@ def test_a_damaged_image_is_found_and_its_session_alone_is_made_again(bids: Path
     ("words", "expected"),
     [
         (("bids_dir=/nowhere", "output_dir={tmp}/o"), "bids_dir /nowhere: no such folder"),
-        (("bids_dir={tmp}", "output_dir={tmp}/o", "bids_dri=x"), "unknown key 'bids_dri'; did you mean 'bids_dir'?"),
+        (("bids_dir={tmp}", "output_dir={tmp}/o", "bids_dri=x"), "unknown key bids_dri; did you mean 'bids_dir'?"),
         (("bids_dir={tmp}", "output_dir={tmp}/o"), "sub-"),
         (
             ("bids_dir={tmp}", "output_dir={tmp}/o", "impute={{models: {{T2w-to-FLAIR: {models}/T1post-to-T1w}}}}"),
