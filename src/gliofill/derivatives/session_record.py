@@ -129,7 +129,7 @@ class PreprocessedContrast:
     sidecars: Checksums = field(default_factory=dict, metadata=key("sidecars"))
     confirmed_by: Contrast | None = field(default=None, metadata=key("confirmed_by"))
     verdicts: tuple[Verdict, ...] | None = field(default=None, metadata=key("verdicts"))
-    identity: Mapping[str, str | float] = field(default_factory=dict, metadata=key("identity"))
+    identity: Mapping[str, float | str] = field(default_factory=dict, metadata=key("identity"))
 
 
 @dataclass(frozen=True, kw_only=True)

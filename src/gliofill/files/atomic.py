@@ -80,7 +80,7 @@ def read_json(path: Path) -> dict[str, Any]:
         If the file is missing, not JSON, or not an object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise GliofillError(f"{path}: no such file") from error
     except (OSError, ValueError, RecursionError) as error:

@@ -5,10 +5,11 @@ Fields may be text, numbers, ``bool``, enumerations of text, ``object`` (any JSO
 later version adds does not make its files unreadable; no file is written from what was read.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, Self, cast, get_args, get_origin, get_type_hints
@@ -150,26 +151,34 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _null(value: Any) -> Any:
-    if value is not None:
-        raise _wanted(value, "null")
-    return value
-
-
 _LEAVES: Mapping[Any, _Reader] = {
     str: _text,
     bool: _truth,
     int: _whole,
     float: _number,
-    type(None): _null,
     object: lambda value: value,
 }
 
 
+def _are_texts(values: Collection[Any]) -> bool:
+    return {*map(type, values)} <= {str}
+
+
+def _are_numbers(values: Collection[Any]) -> bool:
+    return {*map(type, values)} <= {float} and all(map(isfinite, values))
+
+
+#: for a reader of single values, whether all of many are of its type, which is most of what records hold
+_ALL: Mapping[_Reader, Callable[[Collection[Any]], bool]] = {_text: _are_texts, _number: _are_numbers}
+
+
 def _union_reader(kinds: tuple[Any, ...]) -> _Reader:
-    *others, last = [_reader(kind) for kind in sorted(kinds, key=lambda kind: kind is not type(None))]
+    *others, last = [_reader(kind) for kind in kinds if kind is not type(None)]
+    is_optional = type(None) in kinds
 
     def read(value: Any) -> Any:
+        if value is None and is_optional:
+            return None
         for other in others:
             try:
                 return other(value)
@@ -184,27 +193,30 @@ def _list_reader(item: _Reader) -> _Reader:
     def read(value: Any) -> Any:
         if type(value) is not list:
             raise _wanted(value, "a list")
-        made = []
-        for each in value:
-            try:
-                made.append(item(each))
-            except _Misfit as misfit:
-                raise misfit.below(str(len(made))) from None
+        made: list[Any] = []
+        try:
+            made.extend(map(item, value))
+        except _Misfit as misfit:
+            raise misfit.below(str(len(made))) from None
         return tuple(made)
 
     return read
 
 
 def _mapping_reader(name: _Reader | None, item: _Reader) -> _Reader:
+    are_all = _ALL.get(item)
+
     def read(value: Any) -> Any:
         if type(value) is not dict:
             raise _wanted(value, "an object")
-        made = {}
-        for each, content in value.items():
-            try:
+        if name is None and are_all and are_all(value.values()):
+            return value
+        made, each = {}, ""
+        try:
+            for each, content in value.items():
                 made[name(each) if name else each] = item(content)
-            except _Misfit as misfit:
-                raise misfit.below(each) from None
+        except _Misfit as misfit:
+            raise misfit.below(each) from None
         return made
 
     return read
@@ -221,35 +233,25 @@ def _enum_reader(kind: type[Enum]) -> _Reader:
     return read
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """A field of a dataclass: its key in the file, and how its value is read."""
-
-    key: str
-    name: str
-    read: _Reader
-    is_required: bool
-
-
 def _object_reader(kind: Any) -> _Reader:
     hints = get_type_hints(kind)
-    slots = [
-        _Slot(_key(each), each.name, _reader(hints[each.name]), each.default is each.default_factory is MISSING)
-        for each in fields(kind)
-    ]
+    slots = [(_key(each), each.name, hints[each.name], _reader(hints[each.name])) for each in fields(kind)]
+    required = {_key(each) for each in fields(kind) if each.default is each.default_factory is MISSING}
 
     def read(value: Any) -> Any:
         if type(value) is not dict:
             raise _wanted(value, "an object")
-        found = {}
-        for slot in slots:
-            if slot.key in value:
-                try:
-                    found[slot.name] = slot.read(value[slot.key])
-                except _Misfit as misfit:
-                    raise misfit.below(slot.key) from None
-            elif slot.is_required:
-                raise _Misfit("is missing").below(slot.key)
+        found, name = {}, ""
+        try:
+            for name, attribute, hint, reader in slots:
+                if name in value:
+                    item = value[name]
+                    # most values are text, for which nothing needs to be called
+                    found[attribute] = item if hint is str and type(item) is str else reader(item)
+                elif name in required:
+                    raise _Misfit("is missing")
+        except _Misfit as misfit:
+            raise misfit.below(name) from None
         try:
             return kind(**found)
         except ValueError as error:  # what the dataclass itself refuses

@@ -1,7 +1,7 @@
 """Numbers that tell how well steps went, session by session: what the cohort page plots, and a table of the same."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from gliofill.derivatives import paths
@@ -85,7 +85,7 @@ def quality_scores(output_dir: Path, chosen: Collection[str]) -> Iterator[Score]
 
 def write_scores(output_dir: Path, scores: list[Score]) -> None:
     """Write the table of scores and its data dictionary."""
-    rows = ((*astuple(score)[:-1], f"{score.value:.6g}") for score in scores)
+    rows = ((s.participant_id, s.session_id, s.contrast, s.score, f"{s.value:.6g}") for s in scores)
     write_table(output_dir / paths.SCORES, COLUMNS, rows)
 
 
