@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 #: fixtures that tests of several packages use
-pytest_plugins = ("tests.support.sessions", "tests.support.heads")
+pytest_plugins = ("tests.support.sessions", "tests.support.heads", "tests.support.known_model")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gliofill.errors import GliofillError
-from gliofill.evaluation.metrics import METRICS, Better
+from gliofill.evaluation.metrics import METRICS
 from gliofill.evaluation.scoring import Score, method_order
 from gliofill.evaluation.tables import COLUMNS, COMPARISONS_TABLE, METRICS_TABLE, metrics_frame, read_table, write_table
 from gliofill.learning.training.patients import Patient
@@ -96,16 +96,3 @@ def test_a_table_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(GliofillError, match=r"metrics\.tsv: cannot be read as a table"):
         read_table(path)
-
-
-@pytest.mark.parametrize(
-    ("better", "good", "bad"),
-    [(Better.HIGHER, 2, 1), (Better.LOWER, 1, 2), (Better.NEAR_0, -0.1, 0.2), (Better.NEAR_1, 0.9, 1.2)],
-)
-def test_a_better_value_has_the_lower_penalty(better: Better, good: float, bad: float) -> None:
-    metric = dataclasses.replace(METRICS["ssim"], better=better)
-    assert metric.penalty(good) < metric.penalty(bad)
-
-
-def test_a_measure_without_direction_has_no_penalty() -> None:
-    assert math.isnan(METRICS["half_width"].penalty(0.5))

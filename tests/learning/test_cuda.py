@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.learning.training.test_loop import interrupted, silent
+from tests.support.interrupted import interrupted, silent
 from torch import nn
 
 from gliofill.config.recipe import Recipe

@@ -39,10 +39,6 @@ def network() -> BrainNetwork:
     return load_model(EMBEDDED)
 
 
-def test_the_embedded_weights_are_small():
-    assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) < 10e6
-
-
 @pytest.mark.parametrize("contrast", list(Contrast), ids=str)
 def test_the_brain_of_the_schematic_head_is_found(network: BrainNetwork, contrast: Contrast):
     head = built_in_head()

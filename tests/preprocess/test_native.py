@@ -10,12 +10,10 @@ import pytest
 from nibabel.affines import apply_affine
 from tests.support.records import session_record
 from tests.support.reviewed import GOOD, cohort, coverage
-from tests.synthesis.test_volume import Negative, make_model
 
 from gliofill.config.settings import ImputeSettings, PreprocessSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.derivatives.imputation_record import SourceDomain
 from gliofill.derivatives.session_record import PreprocessedContrast
 from gliofill.files.atomic import read_json, write_json
 from gliofill.files.itk_transform import write_transform
@@ -101,14 +99,7 @@ def test_a_synthetic_image_goes_back_to_where_the_reference_was_acquired(tmp_pat
     assert not data[~inside].any()
 
 
-@pytest.fixture
-def _known_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make_model(Negative(1, 0))
-    monkeypatch.setattr(gap, "load_model", lambda *_: model)
-    monkeypatch.setattr(gap, "judge_source", lambda *_: SourceDomain(known=False, problems=(), scores={}))
-
-
-@pytest.mark.usefixtures("_known_model")
+@pytest.mark.usefixtures("known_model")
 def test_imputation_follows_the_spaces_of_the_preprocessing_and_removes_what_is_outdated(tmp_path: Path) -> None:
     write_session(tmp_path, [paths.SPACE, paths.NATIVE])
     grid = (40, 50, 12)

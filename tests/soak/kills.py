@@ -20,8 +20,8 @@ from tests.conftest import run_gliofill
 from tests.support.killing import leftovers, records, start_run, tree
 from tests.support.small_cohort import make_cohort
 from tests.support.small_experiment import TASK, make_experiment
-from tests.workflow.test_killed_runs import configure as configure_stand_ins
-from tests.workflow.test_killed_runs import prepare_stand_ins, stand_ins
+from tests.support.stand_ins import configure as configure_stand_ins
+from tests.support.stand_ins import prepare_stand_ins, stand_ins
 
 from gliofill.files.atomic import write_text
 

@@ -18,7 +18,7 @@ import psutil
 from tests.conftest import run_gliofill
 from tests.support.killing import start_run
 from tests.support.stand_in import leave_failure, leave_records
-from tests.workflow.test_killed_runs import configure, prepare_stand_ins, stand_ins
+from tests.support.stand_ins import configure, prepare_stand_ins, stand_ins
 
 from gliofill.cohort.coverage import read_coverage
 from gliofill.contrasts import Contrast

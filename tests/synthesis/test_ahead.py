@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.known_model import GRID
 from tests.support.records import imputation_record, session_record
 from tests.support.reviewed import GOOD, coverage
-from tests.synthesis.test_gap import GRID, _known_model  # noqa: F401  the model of these tests, too
 
 from gliofill.cli import cohort
 from gliofill.cli.main import main
@@ -22,6 +22,8 @@ from gliofill.files.nifti import write_image
 from gliofill.synthesis import ahead
 from gliofill.synthesis import gap as filling
 from gliofill.synthesis.ahead import Gap, fill_ahead, take
+
+pytestmark = pytest.mark.usefixtures("known_model")
 
 SESSIONS = ("sub-01", "sub-02", "sub-03", "sub-04")
 CPU = ImputeSettings(device="cpu")

@@ -4,29 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.known_model import GRID
 from tests.support.records import failed, session_record, unusable
 from tests.support.reviewed import GOOD, cohort, coverage
-from tests.synthesis.test_volume import Negative, make_model
 
 from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
-from gliofill.derivatives.imputation_record import ImputationRecord, SourceDomain
+from gliofill.derivatives.imputation_record import ImputationRecord
 from gliofill.derivatives.session_record import PreprocessedContrast
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import read_json
 from gliofill.files.nifti import write_image
 from gliofill.synthesis import gap
 
-GRID = (40, 50, 12)
+pytestmark = pytest.mark.usefixtures("known_model")
+
 FLAIR = paths.imputed("sub-01", Contrast.FLAIR)
-
-
-@pytest.fixture(autouse=True)
-def _known_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make_model(Negative(1, 0))
-    monkeypatch.setattr(gap, "load_model", lambda *_: model)
-    monkeypatch.setattr(gap, "judge_source", lambda *_: SourceDomain(known=False, problems=(), scores={}))
 
 
 def write_images(folder: Path) -> None:

@@ -4,26 +4,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.support.known_model import GRID, Negative, make_model
 
-from gliofill.contrasts import Contrast, Task
 from gliofill.errors import GliofillError
 from gliofill.learning.models.calibration import Calibration
-from gliofill.learning.models.folder import Model, TrainingData
+from gliofill.learning.models.folder import Model
 from gliofill.learning.networks.generator import Generator
 from gliofill.learning.volumes.framing import Scale
-from gliofill.metrics.similarity import LinearMapping
 from gliofill.synthesis.volume import Source, predict_volume, select_device
 
 CPU = select_device("cpu")
-GRID = (40, 50, 12)
-
-
-class Negative(Generator):
-    """A network that is known by heart: it returns the negative of its input."""
-
-    def forward(self, source: torch.Tensor) -> torch.Tensor:
-        """Return the negative."""
-        return -source
 
 
 class Same(Generator):
@@ -32,12 +22,6 @@ class Same(Generator):
     def forward(self, source: torch.Tensor) -> torch.Tensor:
         """Return the input."""
         return source
-
-
-def make_model(network: Generator, minimum: tuple[int, int] = (48, 64)) -> Model:
-    training = TrainingData(Scale(100.0, 300.0), minimum, LinearMapping(1.0, 0.0), ("01",), ("sub-01",))
-    task = Task(Contrast.T2W, Contrast.FLAIR)
-    return Model([network], task, training, "T2w-to-FLAIR-test-00000000", "0" * 64, True, 0)
 
 
 def predict_image(model: Model, source: np.ndarray, brain: np.ndarray, **options: Any) -> np.ndarray:

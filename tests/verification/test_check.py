@@ -7,8 +7,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from tests.support.known_model import GRID, use_known_model
 from tests.support.reviewed import GOOD, coverage
-from tests.synthesis.test_gap import GRID, _known_model
 
 from gliofill.cli.main import main
 from gliofill.cohort.coverage import write_coverage
@@ -16,7 +16,7 @@ from gliofill.config.settings import ImputeSettings
 from gliofill.contrasts import Contrast
 from gliofill.derivatives import paths
 from gliofill.derivatives.description import write_description
-from gliofill.derivatives.records import NOTES, note_checksums, note_name, with_dictionary, write_record
+from gliofill.derivatives.records import note_checksums, note_name, with_dictionary, write_record
 from gliofill.files.atomic import read_json, sha256, write_json, write_text
 from gliofill.files.nifti import write_image
 from gliofill.synthesis import gap
@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     note_checksums(output, "coverage", with_dictionary(paths.COVERAGE))
     _preprocess(output)
     with pytest.MonkeyPatch.context() as patch:
-        _known_model.__wrapped__(patch)
+        use_known_model(patch)
         gap.fill(output, SESSION, Contrast.FLAIR, ImputeSettings(device="cpu"))
     write_text(output / PAGE, "<html></html>")
     note_checksums(output, SESSION, [PAGE])
@@ -244,12 +244,3 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, capsys: pytest.Cap
     for folder, problem in ((tmp_path, "is not an output folder of gliofill"), (tmp_path / "x", "no such folder")):
         assert main(["verify", str(folder)]) == 2
         assert problem in capsys.readouterr().err
-
-
-def test_a_note_keeps_what_others_noted_and_forgets_when_asked_to(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).write_text(name)
-        note_checksums(tmp_path, "sub-01", [tmp_path / name])
-    assert set(read_json(tmp_path / NOTES / "sub-01.json")["files"]) == {"a", "b"}
-    note_checksums(tmp_path, "sub-01", ["b"], anew=True)
-    assert set(read_json(tmp_path / NOTES / "sub-01.json")["files"]) == {"b"}

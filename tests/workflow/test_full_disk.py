@@ -16,9 +16,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from tests.support.known_model import GRID
 from tests.support.records import session_record
 from tests.support.reviewed import GOOD, coverage
-from tests.synthesis.test_gap import GRID, _known_model  # noqa: F401  the model of these tests, too
 
 from gliofill.cli.main import main
 from gliofill.cohort.coverage import write_coverage
@@ -34,6 +34,8 @@ from gliofill.preprocess.plan import SessionPlan
 from gliofill.preprocess.scratch import MASK, Scratch
 from gliofill.preprocess.workflow import NodeFailure
 from gliofill.run.lock import take_lock
+
+pytestmark = pytest.mark.usefixtures("known_model")
 
 SESSION = "sub-01"
 #: smaller than any file of these tests, and larger than what pytest writes meanwhile

@@ -1,21 +1,13 @@
 """A run that is killed at any moment is made whole by the same command, and does nothing twice."""
 
-import os
 import signal
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tests.conftest import ROOT
 from tests.support.killing import kill_when, leftovers, records, start_run, tree
+from tests.support.stand_ins import configure, prepare_stand_ins, stand_ins
 
 from gliofill.cli.main import main
-from gliofill.files.atomic import write_json
-from gliofill.files.nifti import write_image
-
-SESSIONS = ("sub-01", "sub-02", "sub-03")
 
 
 @pytest.fixture(scope="module")
@@ -26,27 +18,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = start_run(configure(folder, "whole"), environment=stand_ins(folder))
     assert run.wait(timeout=600) == 0, (folder / "whole.log").read_text()
     return folder
-
-
-def prepare_stand_ins(folder: Path, sessions: Sequence[str] = SESSIONS) -> None:
-    """Write a dataset of T2w, and a program that stands in for gliofill."""
-    ball = np.linalg.norm(np.indices((30, 30, 30)) - 14.5, axis=0) < 12
-    for session in sessions:
-        write_image(folder / "raw" / session / "anat" / f"{session}_T2w.nii.gz", 1000 * ball, np.diag([5.0, 5, 5, 1]))
-    (folder / "bin").mkdir()
-    program = folder / "bin" / "gliofill"
-    program.write_text(f"#!{sys.executable}\n{(ROOT / 'tests' / 'support' / 'stand_in.py').read_text()}")
-    program.chmod(0o755)
-
-
-def configure(folder: Path, name: str) -> Path:
-    config = {"bids_dir": str(folder / "raw"), "output_dir": str(folder / name), "audit": {"sessions": 0}}
-    write_json(folder / f"{name}.json", config | {"usability": {"max_pixel_mm": 5, "max_saturation": 1}})
-    return folder / f"{name}.json"
-
-
-def stand_ins(folder: Path, seconds: float = 0) -> Mapping[str, str]:
-    return {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "STAND_IN_SECONDS": str(seconds)}
 
 
 def test_a_run_killed_three_times_is_completed_by_the_same_command_and_equal_to_an_undisturbed_one(

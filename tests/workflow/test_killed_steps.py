@@ -11,14 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.conftest import run_gliofill
-from tests.support.small_cohort import LENIENT, make_cohort
+from tests.support.one_session import LENIENT_JSON, SESSION, SETTINGS, files
+from tests.support.small_cohort import make_cohort
 
-from gliofill.config.settings import PreprocessSettings
 from gliofill.derivatives import paths
-
-SESSION = "sub-01"
-LENIENT_JSON = json.dumps(LENIENT)
-SETTINGS = PreprocessSettings(brain_mask="none", bias_correction=False, lesion_pattern="").to_json()
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +29,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def preprocess(cohort: Path) -> list[str]:
     words = ["preprocess", str(cohort / "bids"), ".", SESSION, "--settings", SETTINGS, "--threads", "1"]
     return [sys.executable, "-m", "gliofill.cli", *words]
-
-
-def files(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file()}
 
 
 def worker_of(step: subprocess.Popen[str], word: str = "preprocess") -> psutil.Process:

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import run_gliofill
 from tests.support.killing import leftovers
+from tests.support.one_session import LENIENT_JSON, SESSION, SETTINGS, files
 from tests.support.small_cohort import make_cohort
 from tests.support.small_disk import NO_DISK, make_disk, mount, unmount
-from tests.workflow.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, files
 
 from gliofill.derivatives import paths
 from gliofill.files.atomic import TEMPORARY, sha256, write_text

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import run_gliofill
+from tests.support.one_session import LENIENT_JSON, SESSION, SETTINGS, files
 from tests.support.small_cohort import make_cohort
 from tests.support.small_disk import NO_DISK, make_disk, mount, unmount
-from tests.workflow.test_killed_steps import LENIENT_JSON, SESSION, SETTINGS, files
 
 from gliofill.errors import GliofillError
 from gliofill.files.atomic import sha256

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.support.interrupted import interrupted, silent, stop_at
 
 from gliofill.config.recipe import Recipe
 from gliofill.contrasts import TASKS, Task
@@ -22,31 +23,6 @@ from gliofill.learning.volumes.cases import Case, load_case
 from gliofill.learning.volumes.sessions import Sessions
 
 pytestmark = pytest.mark.usefixtures("small_crop")
-
-
-def silent(line: str) -> None:
-    pass
-
-
-def stop_at(monkeypatch: pytest.MonkeyPatch, iteration: int, number: signal.Signals = signal.SIGTERM) -> None:
-    """Send this process a signal while it works on that iteration."""
-    draw = SliceSource.draw
-
-    def draw_and_signal(self: SliceSource, current: int) -> Batch:
-        if current + 1 == iteration:
-            signal.raise_signal(number)
-        return draw(self, current)
-
-    monkeypatch.setattr(SliceSource, "draw", draw_and_signal)
-
-
-def interrupted(
-    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, cases: list[Case], folder: Path, *, task: Task
-) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 4)
-        with pytest.raises(SystemExit):
-            train(recipe, Sessions(task, cases), folder, Runtime(log=silent))
 
 
 @pytest.mark.slow
@@ -167,15 +143,6 @@ def test_the_moving_average_is_what_is_saved(recipe: Recipe, cases: list[Case], 
         train(dataclasses.replace(recipe, ema_decay=0.0), Sessions(task, cases), tmp_path / "b", Runtime(log=silent))
     )
     assert averaged.sha256 != last.sha256
-
-
-def test_initial_weights_depend_on_the_seed_alone(recipe: Recipe) -> None:
-    torch.manual_seed(99)
-    untouched = torch.random.get_rng_state()
-    first = TrainingState.fresh(recipe, torch.device("cpu")).generator.output.weight
-    assert torch.equal(torch.random.get_rng_state(), untouched)
-    torch.manual_seed(7)
-    assert torch.equal(TrainingState.fresh(recipe, torch.device("cpu")).generator.output.weight, first)
 
 
 def test_bfloat16_learns_like_float32(recipe: Recipe, cases: list[Case], tmp_path: Path, task: Task) -> None:

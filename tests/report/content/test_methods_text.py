@@ -9,7 +9,6 @@ from gliofill import __version__
 from gliofill.derivatives import paths
 from gliofill.report.content.methods_text import Methods, known_masks
 from gliofill.report.content.provenance import ModelIdentity
-from gliofill.report.content.references import REFERENCES
 
 pytestmark = pytest.mark.slow
 
@@ -53,15 +52,6 @@ def test_a_network_that_drew_masks_is_named() -> None:
 def test_braces_in_the_name_of_a_model_stay_text() -> None:
     model = ModelIdentity("FLAIR", "T2w", "mine{n4}", "ab")
     assert "(model mine{n4})" in Methods(models=frozenset({model})).write().text
-
-
-def test_a_reference_reads_alike_as_line_and_as_bibtex() -> None:
-    genc = REFERENCES["genc"]
-    assert genc.line.startswith("Genc O, Chunduru P") and genc.line.endswith("https://doi.org/10.58530/2022/3460")
-    assert "author = {Genc, O and Chunduru, P" in genc.bibtex and "note = {abstract 3460}" in genc.bibtex
-    assert REFERENCES["n4"].line.startswith("Tustison NJ, et al. N4ITK: improved")
-    assert "author = {Tustison, NJ and others}" in REFERENCES["n4"].bibtex
-    assert "pages = {1310--1320}" in REFERENCES["n4"].bibtex
 
 
 def test_the_methods_of_sessions_are_counted_together() -> None:
