@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 #: fixtures that tests of several packages use
 pytest_plugins = ("tests.support.sessions", "tests.support.heads", "tests.support.known_model")
+
+# what the tests assert is never how long an example took: machines are shared
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
 
