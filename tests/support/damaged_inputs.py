@@ -283,7 +283,7 @@ def _links() -> Iterator[Damage]:
     yield Damage("link to itself", link("{start}_T2w.nii"), MISSING, "cannot be followed")
     yield Damage("link to nothing", link("gone.nii"), MISSING, "does not exist")
     yield Damage("link to its folder", link("."), MISSING)
-    yield Damage("link to endless zeros", link("/dev/zero"), MISSING, "no file")
+    yield Damage("link to endless zeros", link("/dev/zero"), MISSING, "a link to something that is not a file")
     # permissions do not bind the administrator, who may run the tests; nobody can read the first page of memory
     yield Damage("reading fails", link("/proc/self/mem"), UNUSABLE, "cannot be read")
     yield Damage("pipe", lambda anat, start: os.mkfifo(anat / f"{start}_T2w.nii"), MISSING, "neither a file")
