@@ -24,8 +24,7 @@ def test_table_and_dictionary_are_written_beside_each_other(tmp_path: Path) -> N
     assert list(json.loads((tmp_path / "t.json").read_text())) == ["Notes", *COLUMNS]
 
 
-#: cells are one line each; what a file is called is shown without control characters
-CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=5))
@@ -34,6 +33,7 @@ def test_any_texts_survive_the_round_trip(
 ) -> None:
     path = tmp_path_factory.mktemp("tables") / "t.tsv"
     write_table(path, COLUMNS, rows)
+    rows = [(name.replace("\r", " "), kind.replace("\r", " "), note.replace("\r", " ")) for name, kind, note in rows]
     assert list(read_columns(path, COLUMNS, **MADE)) == rows
     assert list(read_columns(path, COLUMNS, "note", "name", **MADE)) == [(note, name) for name, _, note in rows]
 

@@ -32,8 +32,13 @@ def write_table(path: Path, columns: Columns, rows: Iterable[Iterable[object]]) 
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(columns)
-        table.writerows(rows)
+        table.writerows(map(_in_one_row, row) for row in rows)
     write_dictionary(path, columns)
+
+
+def _in_one_row(cell: object) -> object:
+    # readers take a carriage return for the end of a row, and the writer does not quote it
+    return cell.replace("\r", " ") if isinstance(cell, str) else cell
 
 
 def write_dictionary(table: Path, columns: Columns, notes: Sequence[str] = ()) -> None:
